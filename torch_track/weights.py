@@ -37,6 +37,8 @@ from twotrack.torch_track.mapped import Sources
 
 RULE, PATHS = "canonical_rule", "canonical_paths"
 """Attributes in which a module can state a rule of its own, and the canonical paths of what is inside it."""
+ONE_BIAS = "one_bias"
+"""Attribute of a GRU whose biases are one, as only their sum counts."""
 MODEL = "the torch model"
 NOT_WEIGHTS = {"num_batches_tracked"}
 """Buffers that only count; Keras has no counterpart and the aligned momentum does not need it."""
@@ -222,7 +224,7 @@ def _by_rule(layer: nn.Module, path: str, canonical: str, rule: Rule) -> Iterato
 def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterator[tuple[str, Entry]]:
     """Yield kernel (inputs, gates*hidden), recurrent kernel (hidden, gates*hidden) and bias of each cell."""
     is_gru = isinstance(layer, nn.GRU | nn.GRUCell)
-    gates = GRU_GATES if is_gru else SAME
+    gates, has_two = GRU_GATES if is_gru else SAME, is_gru and not getattr(layer, ONE_BIAS, False)
     for cell, suffix in _cells(layer, path):
         for name, parameter in (("weight_ih", "kernel"), ("weight_hh", "recurrent_kernel")):
             if name + suffix in own:
@@ -231,7 +233,7 @@ def _recurrent(layer: RECURRENT, path: str, own: Mapping[str, Tensor]) -> Iterat
         if "bias_ih" + suffix in own:
             first, second = own["bias_ih" + suffix], own["bias_hh" + suffix]
             entry = Entry(join(path, "bias_ih" + suffix), first, gates)
-            yield join(cell, "bias"), replace(entry, stacked=second) if is_gru else replace(entry, added=second)
+            yield join(cell, "bias"), replace(entry, stacked=second) if has_two else replace(entry, added=second)
 
 
 def _cells(layer: RECURRENT, path: str) -> Iterator[tuple[str, str]]:

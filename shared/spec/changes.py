@@ -76,9 +76,11 @@ class AddValue(FrozenRecord):
 
 
 class OrderValues(FrozenRecord):
-    """The model is given its inputs in another order, or gives its outputs in another."""
+    """The model, or a layer, is given its inputs in another order, or gives its outputs in another."""
 
     kind: Literal["order of values"] = "order of values"
+    path: str = ""
+    """Canonical; empty for the model itself."""
     role: Literal["inputs", "outputs"]
     order: tuple[int, ...]
     """The new value i is the old value order[i]."""
@@ -118,6 +120,17 @@ class DropInRecurrence(FrozenRecord):
     """Of what a step is given."""
     recurrent_rate: float
     """Of the state."""
+
+
+class ResetInFront(FrozenRecord):
+    """The reset gate of a torch GRU acts on the state in front of its product, as Keras' does with reset_after=False.
+
+    Its two biases are one then: the second is 0 and is not trained.
+    """
+
+    kind: Literal["reset in front"] = "reset in front"
+    path: str
+    """Canonical, of the layer or of one of its levels and directions."""
 
 
 class OrderWeight(FrozenRecord):
@@ -297,6 +310,7 @@ Change = Annotated[
     | OrderValues
     | MaskSteps
     | DropInRecurrence
+    | ResetInFront
     | OrderWeight
     | DrawWeight
     | SetArgument
@@ -361,3 +375,15 @@ class CallCandidate:
     """Canonical path of the layer of torch's own that returned last before; empty for none."""
     is_everywhere: bool = False
     """It changes all such calls of the model."""
+
+
+def reset_in_front(paths: Sequence[str]) -> Candidate:
+    """Return that Keras' GRUs at these paths reset their state in front of the product."""
+    told = ", ".join(f"'{path}'" for path in paths)
+    return Candidate(
+        changes=tuple(ResetInFront(path=path) for path in paths),
+        what=f"the reset gate of {told} acts on the state in front of its product in Keras, behind it in torch",
+        torch_fix=f"a GRU of your own with n = tanh(W x + U (r * h) + b) for {told}: nn.GRU cannot do that",
+        keras_fix=f"reset_after=True in {told}",
+        entry="gru_reset",
+    )

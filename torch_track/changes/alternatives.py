@@ -11,10 +11,12 @@ from twotrack.shared.spec.changes import (
     Facing,
     Function,
     MapValue,
+    OrderValues,
     Parameter,
     ReplaceLayer,
     SetHyperparameter,
     SetMask,
+    reset_in_front,
 )
 from twotrack.torch_track.changes.functions import all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
@@ -159,6 +161,9 @@ class Alternatives:
         layer = self._layer
         if not isinstance(layer, nn.MultiheadAttention):
             return
+        for one, other in ((1, 2), (0, 1), (0, 2)):
+            names = ("query", "key", "value")
+            yield self._exchanged(one, other, f"{names[one]} and {names[other]}")
         for is_causal in (True, False):
             told = ("Keras", "torch") if is_causal else ("torch", "Keras")
             yield Candidate(
@@ -179,6 +184,10 @@ class Alternatives:
 
     def _recurrent(self) -> Iterator[Candidate]:
         layer = self._layer
+        if isinstance(layer, nn.GRU | nn.GRUCell):
+            yield reset_in_front([self._path])
+        if isinstance(layer, nn.LSTM):
+            yield self._exchanged(1, 2, "the first state and that of the cell")
         if not isinstance(layer, nn.RNNBase):
             return
         backwards = tuple(
@@ -210,6 +219,17 @@ class Alternatives:
                 "",
                 mode=other,
             )
+
+    def _exchanged(self, one: int, other: int, told: str) -> Candidate:
+        """Return two of the first three tensors that the layer is given in each other's place."""
+        order = [0, 1, 2]
+        order[one], order[other] = other, one
+        return Candidate(
+            changes=(OrderValues(path=self._path, role="inputs", order=tuple(order)),),
+            what=f"one side gives '{self._path}' {told} in each other's place",
+            torch_fix=f"{told} of '{self._path}' exchanged",
+            keras_fix=f"{told} of '{self._path}' exchanged",
+        )
 
 
 def blocks(module: nn.Module, canonical: Callable[[str], str]) -> Iterator[Candidate]:

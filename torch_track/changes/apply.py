@@ -24,6 +24,7 @@ from twotrack.shared.spec.changes import (
     OrderWeight,
     ReplaceCall,
     ReplaceLayer,
+    ResetInFront,
     SetArgument,
     SetHyperparameter,
     SetMask,
@@ -31,13 +32,15 @@ from twotrack.shared.spec.changes import (
 from twotrack.shared.spec.initialisers import draw
 from twotrack.shared.spec.plain import spec
 from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
+from twotrack.shared.weights.bridge.names import join
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import compute
-from twotrack.torch_track.changes.recurrence import with_dropout
+from twotrack.torch_track.changes.recurrence import reset_in_front, with_dropout, with_reset_in_front
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.structure import replaced, tensors_in
+from twotrack.torch_track.weights import ONE_BIAS
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track_model import TorchModel
@@ -74,6 +77,7 @@ class _Changer:
             OrderValues: self._order_values,
             MaskSteps: self._mask_steps,
             DropInRecurrence: self._drop_in_recurrence,
+            ResetInFront: self._reset_in_front,
             DropWeight: self._drop,
             LinkOutputs: self._link,
         }
@@ -190,7 +194,7 @@ class _Changer:
         return kept
 
     def _order_values(self, change: OrderValues) -> None:
-        module, order = self._model.module, change.order
+        (_, module), order = self._layer(change.path), change.order
 
         def moved(structure: Any) -> Any:
             tensors = tensors_in(structure)
@@ -233,6 +237,27 @@ class _Changer:
         before = layer.forward
         layer.forward = with_dropout(layer, before, change.rate, change.recurrent_rate)
         self._stack.callback(_put_back, layer, before)
+
+    def _reset_in_front(self, change: ResetInFront) -> None:
+        own, layer = self._gru(change.path)
+        if getattr(layer, ONE_BIAS, False):  # another of its levels or directions has had it changed
+            return
+        before = layer.forward
+        layer.forward = _cell_forward(layer) if isinstance(layer, nn.GRUCell) else with_reset_in_front(layer)
+        self._stack.callback(_put_back, layer, before)
+        setattr(layer, ONE_BIAS, True)
+        self._stack.callback(delattr, layer, ONE_BIAS)
+        for name, _ in layer.named_parameters():
+            if name.startswith("bias_hh"):
+                self._drop(DropWeight(name=join(own, name)))
+
+    def _gru(self, path: str) -> tuple[str, nn.GRU | nn.GRUCell]:
+        """Return torch's path of a GRU that is at a path, or of which a level or a direction is."""
+        for own, layer in self._model.module.named_modules():
+            canonical = self._model.canonical_path(own)
+            if isinstance(layer, nn.GRU | nn.GRUCell) and (path == canonical or path.startswith(f"{canonical}.")):
+                return own, layer
+        raise KeyError(f"the torch model has no GRU '{path}'")
 
     def _order(self, change: OrderWeight) -> None:
         model = self._model
@@ -309,6 +334,16 @@ def _back(tensor: Tensor, arrangement: Rearrangement | None) -> Tensor:
         if order is not None and len(order) == tensor.shape[axis]:
             tensor = tensor.index_select(axis, torch.tensor(np.argsort(order), device=tensor.device))
     return tensor
+
+
+def _cell_forward(cell: nn.GRUCell) -> Callable[..., Tensor]:
+    """Return the forward of a GRU's cell whose reset gate acts in front of the product."""
+
+    def forward(x: Tensor, state: Tensor | None = None) -> Tensor:
+        before = x.new_zeros(len(x), cell.hidden_size) if state is None else state
+        return reset_in_front(cell, "", x, [before])[0]
+
+    return forward
 
 
 def _put_back(module: nn.Module, forward: Any) -> None:

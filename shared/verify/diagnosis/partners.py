@@ -1,8 +1,10 @@
 """The search where a weight has no partner: what only torch has is taken away, what only Keras has is added."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from twotrack.shared.spec.changes import AddWeight, Candidate, DropWeight, RemoveWeight, TieWeight
+import numpy as np
+
+from twotrack.shared.spec.changes import AddWeight, Candidate, DropWeight, RemoveWeight, TieWeight, reset_in_front
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.result import in_short
@@ -31,6 +33,8 @@ class PartnerProposals:
     def propose(self, made: Candidate) -> Iterator[Candidate]:
         """Yield second biases, then what one side lacks: of all layers at once, by what it is."""
         own = self._side.model.weights()
+        if resetting := list(self._resetting(own)):
+            yield reset_in_front(resetting)
         if made is NOTHING and (second := self._side.probe.without_counterpart()):
             yield _dropped(second)
         for kind in ("bias", "beta", "gamma"):
@@ -41,6 +45,13 @@ class PartnerProposals:
                 yield _removed(surplus, kind)
         if made is NOTHING:
             yield from self._ties([name for name in own if name not in self._keras])
+
+    def _resetting(self, own: Mapping[str, np.ndarray]) -> Iterator[str]:
+        """Yield the layers of Keras that have one bias (3 * units) where torch's GRU has two."""
+        for name, array in own.items():
+            path, _, parameter = name.rpartition(".")
+            if parameter == "bias" and (2, *self._keras.get(name, ())) == array.shape:
+                yield path
 
     def _ties(self, surplus: Sequence[str]) -> Iterator[Candidate]:
         """Yield that a weight of torch's is another one in Keras, as that of an embedding and of the last layer."""
