@@ -97,7 +97,7 @@ def _pair(asked: Model, answer: Answer) -> Pair:
     theirs, mine = ExerciseFunction(framework=asked.asked_of, name=asked.reference), _function(asked, answer, "build")
     sides: dict[str, Any] = {asked.write: mine, asked.asked_of: theirs}
     if asked.optimizer:
-        own = {
+        own: dict[str, Any] = {
             asked.write: _function(asked, answer, "optimizer"),
             asked.asked_of: ExerciseFunction(framework=asked.asked_of, name=asked.optimizer),
         }
