@@ -1,4 +1,7 @@
-"""Exercises are those of the pages; what the pages answer is right, and a mistake gets the hint that it needs."""
+"""Exercises are those of the pages; what the pages answer is right, and a mistake gets the hint that it needs.
+
+The models of the pages are handed in by tests/docs/test_documents.py, with the commands beside them.
+"""
 
 import re
 import sys
@@ -17,7 +20,6 @@ from twotrack.shared.workers.pool import WorkerPool
 
 OF_PAGES = [(lesson, number, one.answer) for lesson in EXERCISES for number, one in enumerate(EXERCISES[lesson], 1)]
 NUMBERS = [(lesson, number, answer) for lesson, number, answer in OF_PAGES if isinstance(answer, Number)]
-MODELS = [(lesson, number) for lesson, number, answer in OF_PAGES if isinstance(answer, Model)]
 SOLUTION = re.compile(r'^ +```\{\.python title="(?P<name>\w+)\.py"\}\n(?P<code>.*?)^ +```', re.MULTILINE | re.DOTALL)
 WRITTEN = re.compile(r"[-\u2212]?\d[\d,]*(?:\.\d+)?")
 TRAINED = re.compile(r"ROC AUC")
@@ -85,13 +87,6 @@ def test_a_number_that_is_another_one_is_told_which(
     found = mark(lesson, number, answer, workers)
     assert not found.right
     assert hint in found.said
-
-
-@pytest.mark.parametrize(("lesson", "number"), MODELS)
-def test_the_model_of_the_page_is_right(lesson: str, number: int, workers: WorkerPool, tmp_path: Path) -> None:
-    file = handed_in(tmp_path, f"{lesson}_{number}", solution(lesson, number))
-    found = mark(lesson, number, file, workers)
-    assert found.right, found.said
 
 
 @pytest.mark.parametrize(
