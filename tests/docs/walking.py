@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.docs.blocks import Block, blocks, words
 from tests.docs.lessons import ROOT
 from tests.support.command_line import Done, in_process
-from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.workers.pool import WorkerPool
 
 
@@ -39,6 +38,8 @@ SMALL = {
     "verify": ["--tracks", "keras:torch", "--until", "forward", "--first"],
 }
 """Options that take the place of those on the page: whether a line can be typed shows on little, and on one backend."""
+WRONG = ("my_", "torch_side", "tests.conformance.planted")
+"""Pairs of pages, and what is made of them, that are no one model: that is the point there."""
 TORCH_ALONE = ["my_refactoring:PAIR"]
 """A pair without a Keras side."""
 SMALLER = {"mnist_cnn": ["--set", "filters=4", "--set", "hidden_size=8"]}
@@ -108,6 +109,8 @@ def _never(line: str, command: str, typed: Sequence[str]) -> str:
 def _slow(command: str, rest: Sequence[str]) -> str:
     """Return why a line is run in `slow` only; empty if it is run always."""
     of_pretrained = any(chapter in word for chapter in PRETRAINED for word in rest)
+    if {"--stop-after", "--from"} & set(rest):
+        return "stops in the middle of a whole training, or goes on there"
     if "--verify" in rest:
         return "climbs the whole ladder on every track"
     if of_pretrained and command != "exercise" and not rest[0].endswith(":PAIR"):
@@ -177,11 +180,11 @@ def shown_behind(block: Block, line: str) -> str:
 
 
 def codes(line: str, shown: str) -> set[int]:
-    """Return how a line may end: with an error that is shown, or with the verdict on models that may differ."""
+    """Return how a line may end: with an error that is shown, or with the verdict on two models that differ."""
     if "error:" in shown:
         return {2}
-    command, *rest = words(line)[1:]
-    return {0, 1} if command == "verify" and rest[0] not in CHAPTERS else {0}
+    command, subject = [*words(line), ""][1:3]
+    return {0, 1} if command == "verify" and subject.startswith(WRONG) else {0}
 
 
 def missing(shown: str, done: Done) -> list[str]:
