@@ -47,7 +47,7 @@ def failures(page: str, when: When, folder: Path, workers: WorkerPool) -> dict[s
             done = run(todo, folder, workers)
             if done.code not in codes(line, shown):
                 failed[line] = done.stderr[-400:]
-            elif lines := [] if is_cut else missing(shown, done):
+            elif lines := [] if is_cut else missing(shown, done, folder):
                 failed[line] = f"not printed: {lines}\n--- printed: {(done.stdout + done.stderr)[:1500]}"
     return failed
 

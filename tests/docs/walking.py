@@ -187,7 +187,7 @@ def codes(line: str, shown: str) -> set[int]:
     return {0, 1} if command == "verify" and subject.startswith(WRONG) else {0}
 
 
-def missing(shown: str, done: Done) -> list[str]:
-    """Return the lines that are shown and that a command did not print."""
-    printed = {skeleton(one) for one in (done.stdout + done.stderr).splitlines()}
+def missing(shown: str, done: Done, folder: Path) -> list[str]:
+    """Return the lines that are shown and that a command did not print, wherever its folder is."""
+    printed = {skeleton(one.replace(f"{folder}/", "")) for one in (done.stdout + done.stderr).splitlines()}
     return [one for one in shown.splitlines() if one.strip() not in ("", "...") and skeleton(one) not in printed]
