@@ -75,7 +75,7 @@ class TwoRecurrentLayers(nn.Module):
         super().__init__()
         self.rnn1, self.rnn2 = nn.RNN(5, 16, batch_first=True), nn.RNN(16, 8, batch_first=True)
         for layer in (self.rnn1, self.rnn2):
-            nn.init.zeros_(layer.bias_hh_l0).requires_grad_(False)
+            nn.init.zeros_(layer.get_parameter("bias_hh_l0")).requires_grad_(False)
         self.logits = nn.Linear(8, 1)
 
     def forward(self, x: Tensor) -> Tensor:

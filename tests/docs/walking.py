@@ -58,6 +58,16 @@ SLOW = {
 }
 ON_ALL_BACKENDS = {"docs/guides/porting.md", "docs/guides/switching-backends.md"}
 """Guides that carry runs from backend to backend: they make their runs themselves, and take minutes."""
+SLOW_PAGES = {
+    **dict.fromkeys(ON_ALL_BACKENDS, "carries runs from backend to backend"),
+    "docs/guides/recordings.md": "records on TensorFlow",
+    "docs/guides/replicas.md": "trains on replicas",
+}
+OF_THE_READER = {
+    "docs/reference/cli.md": "names runs and checkpoints of the reader's",
+    "docs/guides/weight-maps.md": "names a checkpoint of the reader's",
+}
+"""Pages of which no line is run; that they have such options is tested."""
 NEVER = {
     "serve": "needs TensorFlow Serving",
     "request": "needs TensorFlow Serving",
@@ -77,9 +87,9 @@ def plan(line: str, block: Block) -> Plan:
     if block.mark:
         return Plan(typed, {"slow": When.SLOW, "not run": When.NEVER}[block.mark], block.reason)
     command, rest = typed[1], typed[2:]
-    if reason := _never(line, command, typed):
+    if reason := OF_THE_READER.get(block.page) or _never(line, command, typed):
         return Plan(typed, When.NEVER, reason)
-    if reason := "carries runs from backend to backend" if block.page in ON_ALL_BACKENDS else _slow(command, rest):
+    if reason := SLOW_PAGES.get(block.page) or _slow(command, rest):
         return Plan(typed, When.SLOW, reason)
     if rest[:1] == TORCH_ALONE:
         return Plan([*typed, "--until", "forward"], When.ALWAYS)
