@@ -1,6 +1,6 @@
 """The tensors in what a module takes or returns."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -36,14 +36,26 @@ def tensors_in(structure: Any) -> list[Tensor]:
 
 def replaced(structure: Any, table: Mapping[int, Tensor]) -> Any:
     """Return the structure with other tensors in the place of those whose id `table` names."""
+    return mapped(structure, lambda tensor: table.get(id(tensor), tensor))
+
+
+def reordered(structure: Any, order: Sequence[int]) -> Any:
+    """Return the structure whose first tensors are its own in another order: the new one i is the old one order[i]."""
+    tensors = tensors_in(structure)
+    moved = iter([*(tensors[number] for number in order), *tensors[len(order) :]])
+    return mapped(structure, lambda _: next(moved))
+
+
+def mapped(structure: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """Return the structure with what a function makes of each of its tensors, in order."""
     if isinstance(structure, Tensor):
-        return table.get(id(structure), structure)
+        return function(structure)
     if isinstance(structure, slice):
-        return slice(*(replaced(part, table) for part in (structure.start, structure.stop, structure.step)))
+        return slice(*(mapped(part, function) for part in (structure.start, structure.stop, structure.step)))
     if isinstance(structure, dict):
-        return {key: replaced(part, table) for key, part in structure.items()}
+        return {key: mapped(part, function) for key, part in structure.items()}
     if isinstance(structure, list | tuple):
-        parts = [replaced(part, table) for part in structure]
+        parts = [mapped(part, function) for part in structure]
         if isinstance(structure, list):
             return parts
         return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)

@@ -10,7 +10,7 @@ from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import Ladder, TrackResult
 from twotrack.shared.verify.request import VerifyRequest
 
-LIKE_OTHERS = {"HUBER_DELTA", "LAMB", "CLIP_EPSILON", "DAMPENING", "CENTERED", "NADAM"}
+LIKE_OTHERS = {"HUBER_DELTA", "LAMB", "CLIP_EPSILON", "DAMPENING", "CENTERED", "NADAM", "RESET", "RESET_OF_CELL"}
 """Of every fourth fault, those that are slow too: an option of a loss or of an update as those that stay, and Nadam, of
 which tests/mixups proves one by default."""
 

@@ -23,8 +23,8 @@ def _make_small():
     from twotrack.shared.workers.pool import WorkerPool
 
     pool, compare, verify = WorkerPool("cpu", one_per_track=True), twotrack.compare, twotrack.verify
-    comparison.run_jobs = functools.partial(comparison.run_jobs, pool=pool)
-    ladder.verify = functools.partial(ladder.verify, pool=pool)
+    climb, comparison.run_jobs = ladder.verify, functools.partial(comparison.run_jobs, pool=pool)
+    ladder.verify = lambda request, tracks, on_phase, own=pool: climb(request, tracks, on_phase, own)
 
     def kept(options):
         return {name: value for name, value in options.items() if name in {"settings", "recipe"}}

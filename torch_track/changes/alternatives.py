@@ -161,9 +161,6 @@ class Alternatives:
         layer = self._layer
         if not isinstance(layer, nn.MultiheadAttention):
             return
-        for one, other in ((1, 2), (0, 1), (0, 2)):
-            names = ("query", "key", "value")
-            yield self._exchanged(one, other, f"{names[one]} and {names[other]}")
         for is_causal in (True, False):
             told = ("Keras", "torch") if is_causal else ("torch", "Keras")
             yield Candidate(
@@ -187,7 +184,7 @@ class Alternatives:
         if isinstance(layer, nn.GRU | nn.GRUCell):
             yield reset_in_front([self._path])
         if isinstance(layer, nn.LSTM):
-            yield self._exchanged(1, 2, "the first state and that of the cell")
+            yield self._states()
         if not isinstance(layer, nn.RNNBase):
             return
         backwards = tuple(
@@ -220,15 +217,14 @@ class Alternatives:
                 mode=other,
             )
 
-    def _exchanged(self, one: int, other: int, told: str) -> Candidate:
-        """Return two of the first three tensors that the layer is given in each other's place."""
-        order = [0, 1, 2]
-        order[one], order[other] = other, one
+    def _states(self) -> Candidate:
+        """Return an LSTM's two states in each other's place."""
+        told = f"the two states that '{self._path}' begins with"
         return Candidate(
-            changes=(OrderValues(path=self._path, role="inputs", order=tuple(order)),),
-            what=f"one side gives '{self._path}' {told} in each other's place",
-            torch_fix=f"{told} of '{self._path}' exchanged",
-            keras_fix=f"{told} of '{self._path}' exchanged",
+            changes=(OrderValues(path=self._path, role="inputs", order=(0, 2, 1)),),
+            what=f"one side gives {told} in each other's place",
+            torch_fix=f"{told} exchanged: (h, c)",
+            keras_fix=f"{told} exchanged: [h, c]",
         )
 
 

@@ -39,7 +39,8 @@ from twotrack.torch_track.changes.functions import compute
 from twotrack.torch_track.changes.recurrence import reset_in_front, with_dropout, with_reset_in_front
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
-from twotrack.torch_track.structure import replaced, tensors_in
+from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.structure import reordered, replaced, tensors_in
 from twotrack.torch_track.weights import ONE_BIAS
 
 if TYPE_CHECKING:
@@ -196,15 +197,12 @@ class _Changer:
     def _order_values(self, change: OrderValues) -> None:
         (_, module), order = self._layer(change.path), change.order
 
-        def moved(structure: Any) -> Any:
-            tensors = tensors_in(structure)
-            new = {id(tensors[own]): tensors[other] for own, other in enumerate(order)}
-            return replaced(structure, new)
-
         if change.role == "inputs":
-            hook = module.register_forward_pre_hook(lambda _, args, kwargs: moved((args, kwargs)), with_kwargs=True)
+            hook = module.register_forward_pre_hook(
+                lambda _, args, kwargs: reordered((args, kwargs), order), with_kwargs=True
+            )
         else:
-            hook = module.register_forward_hook(lambda _, args, output: moved(output))
+            hook = module.register_forward_hook(lambda _, args, output: reordered(output, order))
         self._stack.callback(hook.remove)
 
     def _mask(self, change: SetMask) -> None:
@@ -253,10 +251,12 @@ class _Changer:
 
     def _gru(self, path: str) -> tuple[str, nn.GRU | nn.GRUCell]:
         """Return torch's path of a GRU that is at a path, or of which a level or a direction is."""
-        for own, layer in self._model.module.named_modules():
-            canonical = self._model.canonical_path(own)
-            if isinstance(layer, nn.GRU | nn.GRUCell) and (path == canonical or path.startswith(f"{canonical}.")):
-                return own, layer
+        for name, entry in self._model.table().items():
+            if name.startswith(f"{path}.") and isinstance(entry, Entry):
+                own = entry.torch_name.rpartition(".")[0]
+                layer = self._model.module.get_submodule(own)
+                if isinstance(layer, nn.GRU | nn.GRUCell):
+                    return own, layer
         raise KeyError(f"the torch model has no GRU '{path}'")
 
     def _order(self, change: OrderWeight) -> None:

@@ -109,18 +109,20 @@ MOST_VALUES = 4
 """Inputs or outputs of a model of which every order is tried."""
 
 
-def _orders_of(role: Literal["inputs", "outputs"], own: Sequence, wanted: Sequence) -> Iterator[Candidate]:
-    """Yield the orders in which values of some forms are of the wanted forms."""
-    numbers = tuple(range(len(own)))
+def _orders_of(
+    role: Literal["inputs", "outputs"], own: Sequence, wanted: Sequence, path: str = ""
+) -> Iterator[Candidate]:
+    """Yield the orders in which values of some forms, of a layer or of the model, are of the wanted forms."""
+    numbers, whose = tuple(range(len(own))), f"'{path}'" if path else "the model"
     for order in permutations(numbers) if 1 < len(own) <= MOST_VALUES else ():
         if order != numbers and [own[number] for number in order] == list(wanted):
             verb, told = ("takes", "is given") if role == "inputs" else ("gives", "gives")
             at = ", ".join(map(str, order))
             yield Candidate(
-                changes=(OrderValues(role=role, order=order),),
-                what=f"the model's {role} are in another order: what Keras {verb} as 0, 1, ... torch {told} as {at}",
-                torch_fix=f"the {role} in the order {at}",
-                keras_fix=f"the {role} in torch's order",
+                changes=(OrderValues(path=path, role=role, order=order),),
+                what=f"the {role} of {whose} are in another order: what Keras {verb} as 0, 1, ... torch {told} as {at}",
+                torch_fix=f"the {role} of {whose} in the order {at}",
+                keras_fix=f"the {role} of {whose} in torch's order",
             )
 
 
@@ -158,6 +160,7 @@ class ValueProposals:
         yield from self._relations(made)
         if made is NOTHING:
             yield from self._value_orders()
+            yield from self._orders_given()
             yield from self._track.block_alternatives(self._side.model)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
@@ -185,6 +188,13 @@ class ValueProposals:
         if sorted(outputs) == sorted(array.shape for array in self._keras.outputs):
             yield from _orders_of("outputs", outputs, [array.shape for array in self._keras.outputs])
         yield from _orders_of("inputs", inputs, inputs)
+
+    def _orders_given(self) -> Iterator[Candidate]:
+        """Yield what the layer at the site is given in another order, such as query and key of attention."""
+        place = self._site.place
+        if place.path and place.role == "inputs":
+            own, keras = ([array.shape for array in given] for given in (self._site.value(self._now), self._site.keras))
+            yield from _orders_of("inputs", own, keras, place.path.partition("#")[0])
 
     def _relations(self, made: Candidate) -> Iterator[Candidate]:
         """Solve for what torch's value must become, with what is made already."""

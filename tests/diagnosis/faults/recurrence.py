@@ -1,0 +1,146 @@
+"""Recurrent layers of another form, and layers that are given their values in each other's place."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.diagnosis.faults.fault import fault
+from twotrack import Pair
+
+STEPS, FEATURES, UNITS = 5, 3, 4
+RESET = "acts on the state in front of its product in Keras, behind it in torch"
+
+
+def keras_grus(levels: int = 1, both: bool = False, **settings: Any) -> Callable[[], Any]:
+    """Return a build function of GRUs that reset in front of the product, and a dense layer of their last step."""
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        x = inputs = keras.Input((STEPS, FEATURES))
+        for level in range(levels):
+            path = "gru" if levels == 1 else f"gru_{level}"
+            made = layers.GRU(UNITS, reset_after=False, return_sequences=True, name=path, **settings)
+            x = layers.Bidirectional(made, name=path)(x) if both else made(x)
+        return keras.Model(inputs, layers.Dense(2, name="last")(x[:, -1]))
+
+    return build
+
+
+def torch_grus(levels: int = 1, both: bool = False, **settings: Any) -> Callable[[], Any]:
+    def build() -> Any:
+        from torch import nn
+
+        class Network(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.gru = nn.GRU(FEATURES, UNITS, levels, batch_first=True, bidirectional=both, **settings)
+                self.last = nn.Linear(UNITS * (1 + both), 2)
+
+            def forward(self, x: Any) -> Any:
+                return self.last(self.gru(x)[0][:, -1])
+
+        return Network()
+
+    return build
+
+
+def torch_cell() -> Any:
+    """Return the same with a cell in a loop."""
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru, self.last = nn.GRUCell(FEATURES, UNITS), nn.Linear(UNITS, 2)
+
+        def forward(self, x: Any) -> Any:
+            state = None
+            for step in x.unbind(1):
+                state = self.gru(step, state)
+            return self.last(state)
+
+    return Network()
+
+
+def keras_states() -> Any:
+    """Return one LSTM that begins with the states at the end of another."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((STEPS, FEATURES))
+    _, *states = layers.LSTM(UNITS, return_state=True, name="encoder")(inputs)
+    return keras.Model(
+        inputs, layers.Dense(2, name="last")(layers.LSTM(UNITS, name="decoder")(inputs, initial_state=states))
+    )
+
+
+def torch_states() -> Any:
+    """Return the same with the two states exchanged."""
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.LSTM(FEATURES, UNITS, batch_first=True)
+            self.decoder = nn.LSTM(FEATURES, UNITS, batch_first=True)
+            self.last = nn.Linear(UNITS, 2)
+            for layer in (self.encoder, self.decoder):
+                nn.init.zeros_(layer.bias_hh_l0)
+                layer.bias_hh_l0.requires_grad_(False)
+
+        def forward(self, x: Any) -> Any:
+            _, (hidden, cell) = self.encoder(x)
+            return self.last(self.decoder(x, (cell, hidden))[0][:, -1])
+
+    return Network()
+
+
+def keras_attention() -> Any:
+    """Return attention of steps to what a dense layer makes of them."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((STEPS, UNITS))
+    seen = layers.Dense(UNITS, name="seen")(inputs)
+    attended = layers.MultiHeadAttention(2, UNITS // 2, name="attention")(inputs, seen, seen)
+    return keras.Model(inputs, layers.Dense(2, name="last")(attended))
+
+
+def torch_attention() -> Any:
+    """Return the same with query and key exchanged."""
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen, self.last = nn.Linear(UNITS, UNITS), nn.Linear(UNITS, 2)
+            self.attention = nn.MultiheadAttention(UNITS, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            seen = self.seen(x)
+            return self.last(self.attention(seen, x, seen, need_weights=False)[0])
+
+    return Network()
+
+
+GIVEN = (STEPS, FEATURES)
+RECURRENCE = {
+    "RESET": fault(Pair(keras_grus(), torch_grus(), GIVEN), "parameters", "reset in front", "'gru'", RESET),
+    "RESET_OF_LEVELS": fault(
+        Pair(keras_grus(2, both=True), torch_grus(2, both=True), GIVEN, rename={"gru.l0": "gru_0", "gru.l1": "gru_1"}),
+        "parameters", "reset in front", RESET,
+    ),
+    "RESET_OF_CELL": fault(Pair(keras_grus(), torch_cell, GIVEN), "parameters", "reset in front", RESET),
+    "RESET_WITHOUT_BIAS": fault(
+        Pair(keras_grus(use_bias=False), torch_grus(bias=False), GIVEN), "forward", "reset in front", RESET
+    ),
+    "STATES": fault(
+        Pair(keras_states, torch_states, GIVEN), "forward", "order of values",
+        "gives the two states that 'decoder' begins with in each other's place",
+    ),
+    "QUERY_AND_KEY": fault(
+        Pair(keras_attention, torch_attention, (STEPS, UNITS)), "forward", "order of values",
+        "the inputs of 'attention' are in another order",
+    ),
+}  # fmt: skip
