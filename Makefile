@@ -17,7 +17,7 @@ MAPPED := shared keras_track torch_track
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
-.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps benchmark costs gpu lint types browser hooks docs pictures playground slurm clean
+.PHONY: compare check fast test slow hunt mixups specs campaign sizes maps benchmark costs gpu lint types browser slurm hooks docs documents reference pictures playground clean
 .DELETE_ON_ERROR:
 
 compare: .venv/.compare  ## train the MNIST CNN in PyTorch and in Keras on TensorFlow; ends by naming the report
@@ -92,8 +92,14 @@ pictures: .venv/.test  ## draw the pictures of the chapters again; PICTURES=NAME
 playground: .venv/.test  ## train, export and measure what the playground shows, anew
 	$(BIN)/python -m docs.playground
 
-docs: .venv/.docs  ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+documents: .venv/.test  ## run the pages alone, commands, code and notebooks, and show what takes longest
+	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest tests/docs tests/exercises --numprocesses $(PROCESSES) --dist loadfile --durations 20
+
+reference: .venv/.test  ## write the tables of options in the reference of the command line
+	$(BIN)/python -m docs.command_line
+
+docs: .venv/.docs  ## build the documentation, and a notebook of every lesson, into site/
+	$(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf .venv build site *.egg-info

@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twotrack.api import Comparison, assert_same_model, compare, export, read_run, verify
+    from twotrack.api import Comparison, assert_same_model, check_exercise, compare, export, read_run, verify
     from twotrack.shared import __version__
     from twotrack.shared.errors import UserError, WorkerDiedError
     from twotrack.shared.recordings.standalone import Recorder, record
@@ -150,6 +150,7 @@ __all__ = [
     "WorkerDiedError",
     "__version__",
     "assert_same_model",
+    "check_exercise",
     "compare",
     "export",
     "read_run",
@@ -158,7 +159,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "twotrack.api": ("Comparison", "assert_same_model", "compare", "export", "read_run", "verify"),
+    "twotrack.api": ("Comparison", "assert_same_model", "check_exercise", "compare", "export", "read_run", "verify"),
     "twotrack.shared": ("__version__",),
     "twotrack.shared.errors": ("UserError", "WorkerDiedError"),
     "twotrack.shared.recordings.standalone": ("Recorder", "record"),

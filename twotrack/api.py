@@ -10,6 +10,7 @@ from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.track import DEFAULT_TRACKS
 
 if TYPE_CHECKING:
+    from twotrack.shared.exercises.marking import Answer, Mark
     from twotrack.shared.export.workflow import Exported
     from twotrack.shared.report.ladder import LadderRecord
     from twotrack.shared.runs.comparison import OnJob, TrackFailure, TrainingRequest
@@ -258,6 +259,26 @@ def read_run(folder: str | Path) -> "Run":
     from twotrack.shared.runs.run_folder import read
 
     return read(Path(folder))
+
+
+def check_exercise(chapter: str, number: int, answer: "Answer") -> "Mark":
+    """Judge an answer to an exercise of a chapter's page. As `twotrack exercise CHAPTER N --check ANSWER`.
+
+    `answer` is a number; or a Python file whose function `build` returns a model; or such a function itself, which
+    stays in this process, with Keras on the backend that it has here.
+
+    Returns `.right`, and `.said`: what was measured, or a hint. Raises UserError for an answer that cannot be judged,
+    WorkerDiedError if a worker process ends early.
+
+    >>> import twotrack
+    >>> print(twotrack.check_exercise("sequences", 2, 192 * 192))
+    right: measured 36,864.
+    """
+    from twotrack.shared.exercises.marking import mark
+    from twotrack.shared.verify import user_modules
+
+    user_modules.require_not_importing("twotrack.check_exercise")
+    return mark(chapter, number, answer)
 
 
 def export(

@@ -20,6 +20,7 @@ from twotrack.shared.cli import (
     data,
     differences,
     doctor,
+    exercise,
     experiment,
     export,
     formats,
@@ -70,6 +71,7 @@ app.command("differences")(differences.differences)
 app.command("sweep")(sweep.sweep)
 app.command("ablate")(ablate.ablate)
 app.command("experiment")(experiment.experiment)
+app.command("exercise")(exercise.exercise)
 app.command("convert")(convert.convert)
 app.command("new-tests")(new_tests.new_tests)
 app.command("predict")(predict.predict)

@@ -9,7 +9,9 @@ from uuid import uuid4
 
 from twotrack.shared.base.records import FrozenRecord
 from twotrack.shared.errors import UserError
+from twotrack.shared.spec.objective import Framework
 from twotrack.shared.verify import user_modules
+from twotrack.shared.workers import door
 
 
 class FunctionReference(FrozenRecord):
@@ -29,6 +31,10 @@ class FunctionReference(FrozenRecord):
             raise UserError(f"expected '{self.name}' in '{self.file}', found nothing; define it at the top level.")
         return function
 
+    def __call__(self, *arguments: Any) -> Any:
+        """Import and call it: in a pair it stands for the function."""
+        return self.load(())(*arguments)
+
 
 class HeldFunction(FrozenRecord):
     """A function that no other process can import: it is held by this one, which runs its side itself."""
@@ -40,6 +46,26 @@ class HeldFunction(FrozenRecord):
     def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
         """Return it; in another process, a function that nothing there may call."""
         return _HELD.get(self.held, _not_here)
+
+
+class ExerciseFunction(FrozenRecord):
+    """A function of a track that builds what an exercise asks to be written again."""
+
+    framework: Framework
+    name: str
+
+    @property
+    def module(self) -> str:
+        """Where it stands."""
+        return f"{self.framework}_track.exercises"
+
+    def load(self, folders: tuple[Path, ...]) -> Callable[..., Any]:
+        """Import it."""
+        return door.exercise(self.framework, self.name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Import and call it: in a pair it stands for the function."""
+        return self.load(())(*arguments)
 
 
 _HELD: dict[str, Callable[..., Any]] = {}
@@ -67,11 +93,13 @@ def holding() -> Iterator[Callable[[Callable[..., Any], str, str], HeldFunction]
 
 
 Hold = Callable[[Callable[..., Any], str, str], HeldFunction]
-AnyFunction = FunctionReference | HeldFunction
+AnyFunction = FunctionReference | HeldFunction | ExerciseFunction
 
 
 def refer_to(function: object, role: str, hold: Hold | None = None) -> AnyFunction:
     """Return the reference of a function; UserError unless its module's file and its name lead back to it."""
+    if isinstance(function, FunctionReference | ExerciseFunction):
+        return function
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     name = getattr(function, "__qualname__", "")
     leads_back = module is not None and attribute(module, name) == function

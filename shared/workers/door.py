@@ -105,6 +105,17 @@ def framework_of(thing: object) -> str:
     return ""
 
 
+def exercise(framework: str, name: str) -> Callable[..., Any]:
+    """Return the function of that name of a framework's exercises; imports the framework."""
+    if framework == "torch":
+        from twotrack.torch_track import exercises as of_torch
+
+        return cast("Callable[..., Any]", getattr(of_torch, name))
+    from twotrack.keras_track import exercises as of_keras
+
+    return cast("Callable[..., Any]", getattr(of_keras, name))
+
+
 def builder(model: Any, inputs: "Mapping[str, Input]") -> Callable[[], Any]:
     """Return a build function that copies a model of this process; UserError for one that cannot be taken."""
     if framework_of(model) == "torch":

@@ -29,6 +29,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "benchmark": ("benchmark",),
     "report": ("report",),
     "assertion": ("assertion", "pytest_plugin"),
+    "exercises": ("exercises",),
     "scaffold": ("scaffold",),
     "cli": ("cli",),
 }

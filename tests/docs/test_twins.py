@@ -1,4 +1,7 @@
-"""The short models of the lessons, taken from the pages, are one model; the two trainings end in one place."""
+"""The short models of the lessons, taken from the pages, train alike on every backend; the two trainings end alike.
+
+As far as their outputs, tests/docs/test_documents.py compares them by the command of the page.
+"""
 
 import os
 import re
@@ -10,29 +13,21 @@ import pytest
 
 from tests.docs.lessons import LESSONS, files_of, text_of, write
 from tests.support.ladders import SharedLadder
-from tests.support.turns import BACKENDS, QUICKEST
+from tests.support.turns import BACKENDS
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.request import VerifyRequest
 
 TWINS = [lesson for lesson in LESSONS if lesson != "frameworks"]
 
 
-def climbs() -> list:
-    """Every pair, as far as its outputs on the quickest backend; on all, and all the way, when there is time."""
-    quick = [pytest.param(lesson, QUICKEST, "forward") for lesson in TWINS]
-    return quick + [
-        pytest.param(lesson, track, "training", marks=pytest.mark.slow) for lesson in TWINS for track in BACKENDS
-    ]
-
-
-@pytest.mark.parametrize(("lesson", "track", "until"), climbs())
-def test_the_two_models_of_a_page_are_one(
-    lesson: str, track: str, until: str, ladder: SharedLadder, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("track", BACKENDS)
+@pytest.mark.parametrize("lesson", TWINS)
+def test_the_two_models_of_a_page_are_one(lesson: str, track: str, ladder: SharedLadder, tmp_path: Path) -> None:
     write(files_of(lesson), tmp_path)
     name = f"{lesson}_pair:PAIR"
     pair = user_pair.named(name, (tmp_path,))
-    request = VerifyRequest(name=name, pair=pair, until=until, causes="none")
+    request = VerifyRequest(name=name, pair=pair, until="training", causes="none")
 
     (result,) = ladder.climb(request, lambda *_: None, [track])
 

@@ -67,6 +67,7 @@ COMMANDS: dict[str, tuple[Told, ...]] = {
     "sweep": (Told(("sweep", "--chapters", "neuron", "--tracks", "torch", *SMALL)),),
     "benchmark": (Told(("benchmark", "neuron", "--tracks", "torch", "--rounds", "1", "--steps", "2")),),
     "experiment": (Told(("experiment", "neuron", "--tracks", "torch")),),
+    "exercise": (Told(("exercise", "churn_rnn", "2", "--check", "4545")),),
     "convert": (Told(("convert", "run", "--chapter", "churn_mlp", "--to", "keras", "--out", "new.weights.h5")),),
     "new-tests": (Told(("new-tests", "port", "--name", "port")),),
     "predict": (Told(("predict", "run", "--test")),),
