@@ -141,12 +141,15 @@ def repeated() -> set[tuple[str, str]]:
     return found
 
 
+EMBEDDED = "shared/datasets/embedded"
+"""Of the repository, as pages name it."""
+
+
 def furnish(page: str, folder: Path, runs: Path) -> None:
     """Put into a folder what a page names without making it: two models, customers, runs."""
-    (folder / "shared").symlink_to(ROOT / "shared")
-    (folder / "customers.csv").write_bytes(
-        gzip.decompress((ROOT / "shared/datasets/embedded/telco.csv.gz").read_bytes())
-    )
+    (folder / "shared/datasets").mkdir(parents=True)
+    (folder / EMBEDDED).symlink_to(ROOT / EMBEDDED)
+    (folder / "customers.csv").write_bytes(gzip.decompress((ROOT / EMBEDDED / "telco.csv.gz").read_bytes()))
     if page not in ON_ALL_BACKENDS:
         shutil.copytree(runs, folder / "runs")
     for block in blocks():
@@ -161,9 +164,10 @@ def furnish(page: str, folder: Path, runs: Path) -> None:
 
 
 def write_files(page: str, folder: Path) -> None:
-    """Write every file that a page shows."""
+    """Write every file that a page shows, but for a part of one of the repository's."""
     for block in blocks():
-        if block.page == page and block.file.endswith(".py") and block.language == "python" and not block.is_included:
+        is_shown = block.page == page and block.file.endswith(".py") and block.language == "python"
+        if is_shown and not block.is_included and not (ROOT / block.file).exists():
             (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.file).write_text(block.code)
 

@@ -113,16 +113,16 @@ def _orders_of(
     role: Literal["inputs", "outputs"], own: Sequence, wanted: Sequence, path: str = ""
 ) -> Iterator[Candidate]:
     """Yield the orders in which values of some forms, of a layer or of the model, are of the wanted forms."""
-    numbers, whose = tuple(range(len(own))), f"'{path}'" if path else "the model"
+    numbers, whose = tuple(range(len(own))), f"the {role} of '{path}'" if path else f"the model's {role}"
     for order in permutations(numbers) if 1 < len(own) <= MOST_VALUES else ():
         if order != numbers and [own[number] for number in order] == list(wanted):
             verb, told = ("takes", "is given") if role == "inputs" else ("gives", "gives")
             at = ", ".join(map(str, order))
             yield Candidate(
                 changes=(OrderValues(path=path, role=role, order=order),),
-                what=f"the {role} of {whose} are in another order: what Keras {verb} as 0, 1, ... torch {told} as {at}",
-                torch_fix=f"the {role} of {whose} in the order {at}",
-                keras_fix=f"the {role} of {whose} in torch's order",
+                what=f"{whose} are in another order: what Keras {verb} as 0, 1, ... torch {told} as {at}",
+                torch_fix=f"{whose} in the order {at}",
+                keras_fix=f"{whose} in torch's order",
             )
 
 
