@@ -109,6 +109,8 @@ def _never(line: str, command: str, typed: Sequence[str]) -> str:
     """Return why no test runs a line; empty if one does."""
     if DOWNLOADED.search(line):
         return "needs a download, or files of the reader's"
+    if "--engine" in typed:
+        return "needs a cluster: tests/engines starts some"
     if "--resume" in typed:
         return "needs a comparison that was interrupted"
     if ">" in typed or any(PLACEHOLDER.match(word) for word in typed[1:]):
