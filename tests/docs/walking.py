@@ -35,6 +35,7 @@ class Plan:
 SMALL = {
     "run": ["--examples", "128", "--epochs", "1"],
     "compare": ["--examples", "128", "--epochs", "1", "--tracks", "torch", "--seeds", "1"],
+    "sweep": ["--examples", "128", "--epochs", "1", "--tracks", "torch", "--seeds", "1"],
     "verify": ["--tracks", "keras:torch", "--until", "forward", "--first"],
 }
 """Options that take the place of those on the page: whether a line can be typed shows on little, and on one backend."""
