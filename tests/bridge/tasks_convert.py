@@ -45,7 +45,7 @@ def torch_files(folder: Path) -> None:
     from safetensors.torch import save_file
 
     torch.manual_seed(3)
-    state = _model("torch").module.state_dict()
+    state = {name: tensor.contiguous() for name, tensor in _model("torch").module.state_dict().items()}
     save_file(state, folder / "good.safetensors")
     torch.save(state, folder / "good.pt")
     torch.save({"state_dict": state, "epoch": 3}, folder / "nested.pt")

@@ -83,10 +83,6 @@ def cut_power(tally: Tally, names: list[str], work: Path) -> None:
             tally.count(f"losses of power in {name}", outcome)
 
 
-_PYTHONS = {"__pycache__"}
-"""Folders that Python itself writes to: it compiles anew what it cannot read there."""
-
-
 def _cuts(log: Path, place: Path) -> Iterator[str]:
     """Yield what a cut right after each renaming in the folder would leave: right, or what would be empty."""
     unsynced: set[Path] = set()
@@ -102,7 +98,7 @@ def _cuts(log: Path, place: Path) -> Iterator[str]:
             lost = [path for path in unsynced if path == names[0] or names[0] in path.parents]
             unsynced.difference_update(lost)
             unsynced.update(names[1] / path.relative_to(names[0]) for path in lost)
-            if any(part.endswith(".partial") or part in _PYTHONS for part in names[1].parts):
+            if any(part.endswith(".partial") for part in names[1].parts):
                 continue
             yield f"{names[1].relative_to(place)} may be cut: {sorted(path.name for path in lost)}" if lost else "right"
         elif opened := _OPEN.match(arguments):

@@ -112,5 +112,9 @@ def run(place: Path, command: tuple[str, ...]) -> tuple[int, str]:
 
 
 def environment(place: Path) -> dict[str, str]:
-    """Return an environment in which cache and temporary files are in the folder."""
-    return {**os.environ, "XDG_CACHE_HOME": str(place / "cache"), "TMPDIR": str(place / "tmp")}
+    """Return an environment in which cache and temporary files are in the folder.
+
+    Python compiles nothing into it: what it cannot finish writing there is cut short, and is no file of twotrack's.
+    """
+    cache, temporary = str(place / "cache"), str(place / "tmp")
+    return {**os.environ, "XDG_CACHE_HOME": cache, "TMPDIR": temporary, "PYTHONDONTWRITEBYTECODE": "1"}
