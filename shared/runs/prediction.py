@@ -122,7 +122,7 @@ def repeat(
         require_output(out, [""])
     with TemporaryDirectory() as temporary:
         predictions = Path(temporary, PREDICTIONS)
-        _call(predict_test, SplitRequest(folder, chosen, device, predictions), on_phase, pool)
+        _call(predict_test, SplitRequest(folder.absolute(), chosen, device, predictions), on_phase, pool)
         with np.load(predictions, allow_pickle=False) as archive:
             logits = archive["logits"]
     if out:

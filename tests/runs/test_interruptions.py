@@ -46,7 +46,7 @@ def in_training(command: Running) -> psutil.Process:
 
 def test_a_killed_worker_is_reported_with_its_last_log_lines_and_the_other_run_is_kept(tmp_path: Path):
     out = tmp_path / "runs"
-    tracks = ("--tracks", "torch,keras:torch")
+    tracks = ("--tracks", "torch,keras:torch", "--seeds", "1")
     # With this OpenMP logs its settings when PyTorch loads it.
     with Running("compare", CHAPTER, *tracks, *SHORT, folder=tmp_path, OMP_DISPLAY_ENV="TRUE") as command:
         command.wait_for(lambda: ".keras-torch_seed0.partial" in partial(out), "Keras has begun its run")
