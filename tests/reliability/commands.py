@@ -61,7 +61,7 @@ COMMANDS: dict[str, tuple[Told, ...]] = {
     "record": (Told(("record", "pair:PAIR", "--out", "new")), Told(("record", "--standalone", "recorder.py.txt"))),
     "logs": (Told(("logs", "a.csv", "b.csv", "--report", "l.html")),),
     "match": (Told(("match", "pair:PAIR", "--no-write")),),
-    "atlas": (Told(("atlas", "efficientnet", "--until", "parameters")),),
+    "atlas": (Told(("atlas", "efficientnet_b0", "--until", "parameters")),),
     "differences": (Told(("differences", "neuron", *TWO)),),
     "ablate": (Told(("ablate", "neuron", "--tracks", "torch", "--seeds", "1", *SMALL)),),
     "sweep": (Told(("sweep", "--chapters", "neuron", "--tracks", "torch", *SMALL)),),
