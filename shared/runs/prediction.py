@@ -100,7 +100,9 @@ def predict(
     """
     job = read(folder).record.job
     datasets.require_examples(chapters.get(job.chapter).dataset, job.source, given)
-    return _call(predict_examples, ExamplesRequest(folder.absolute(), track or job.track, device, tuple(given)), on_phase, pool)
+    return _call(
+        predict_examples, ExamplesRequest(folder.absolute(), track or job.track, device, tuple(given)), on_phase, pool
+    )
 
 
 def repeat(
