@@ -24,8 +24,12 @@ def alone() -> list:
         one for one in blocks()
         if one.language == "python" and not (one.file or one.is_included or one.page in GENERATED)
     ]  # fmt: skip
-    marks = {"slow": pytest.mark.slow, "not run": pytest.mark.skip}
-    return [pytest.param(one, id=one.name, marks=marks[one.mark] if one.mark else ()) for one in found]
+    return [pytest.param(one, id=one.name, marks=_marks(one)) for one in found]
+
+
+def _marks(block: Block) -> list[pytest.MarkDecorator]:
+    marks = {"slow": pytest.mark.slow, "not run": pytest.mark.skip(reason=block.reason)}
+    return [marks[block.mark]] if block.mark else []
 
 
 @pytest.mark.parametrize("block", alone())
