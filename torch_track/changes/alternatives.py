@@ -161,6 +161,7 @@ class Alternatives:
         layer = self._layer
         if not isinstance(layer, nn.MultiheadAttention):
             return
+        yield self._exchanged(f"key and value of '{self._path}'")
         for is_causal in (True, False):
             told = ("Keras", "torch") if is_causal else ("torch", "Keras")
             yield Candidate(
@@ -184,7 +185,7 @@ class Alternatives:
         if isinstance(layer, nn.GRU | nn.GRUCell):
             yield reset_in_front([self._path])
         if isinstance(layer, nn.LSTM):
-            yield self._states()
+            yield self._exchanged(f"the two states that '{self._path}' begins with")
         if not isinstance(layer, nn.RNNBase):
             return
         backwards = tuple(
@@ -217,14 +218,13 @@ class Alternatives:
                 mode=other,
             )
 
-    def _states(self) -> Candidate:
-        """Return an LSTM's two states in each other's place."""
-        told = f"the two states that '{self._path}' begins with"
+    def _exchanged(self, told: str) -> Candidate:
+        """Return the second and third of what the layer is given in each other's place."""
         return Candidate(
             changes=(OrderValues(path=self._path, role="inputs", order=(0, 2, 1)),),
             what=f"one side gives {told} in each other's place",
-            torch_fix=f"{told} exchanged: (h, c)",
-            keras_fix=f"{told} exchanged: [h, c]",
+            torch_fix=f"{told} exchanged",
+            keras_fix=f"{told} exchanged",
         )
 
 
