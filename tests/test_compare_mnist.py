@@ -27,8 +27,8 @@ class Size:
     apart: float
 
 
-SHORT = Size(("--examples", "12800"), 100, 0.95, 0.01)
-WHOLE = Size((), 429, 0.985, 0.005)
+SHORT = Size(("--examples", "12800"), 240, 0.95, 0.01)
+WHOLE = Size((), 1030, 0.99, 0.005)
 
 
 @dataclass(frozen=True)

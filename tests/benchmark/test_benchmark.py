@@ -91,7 +91,7 @@ def test_a_turn_times_the_steps_that_were_asked_for(workers: WorkerPool, contest
 
     assert found.steps == 2
     assert found.seconds > 0
-    assert found.batch_size == (64 if contestant is SCRIPT else 128)
+    assert found.batch_size == (64 if contestant is SCRIPT else 32)
     assert found.peak_memory > 2**20
 
 
