@@ -107,7 +107,8 @@ class CanonicalView:
     def _scatter(self, tensors: Sequence[Tensor], canonical: Tensor) -> None:
         flat = canonical.reshape(-1)
         for tensor, (_, elements, places) in zip(tensors, self._parts, strict=True):
-            own = tensor.detach().reshape(-1)
+            # a copy: with the channels last in memory, a view in the order of places may overlap the tensor in part
+            own = tensor.detach().clone(memory_format=torch.contiguous_format).reshape(-1)
             own[places] = flat[elements]
             tensor.copy_(own.reshape(tensor.shape))
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.runs import tuning_tasks
 from tests.runs.tuning_tasks import Asked, Trajectory
+from twotrack.shared.spec.optimizers import OPTIMIZERS
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT, MOST, Tuning
 from twotrack.shared.workers.pool import WorkerPool
@@ -34,8 +35,7 @@ def require_equal(tuned: Trajectory, plain: Trajectory) -> None:
 @pytest.mark.parametrize(
     ("track", "chapter", "optimizer"),
     [
-        ("torch", "mnist_cnn", "adamw"),
-        ("torch", "mnist_cnn", "nesterov"),
+        *(("torch", "mnist_cnn", optimizer) for optimizer in OPTIMIZERS),
         ("keras:jax", "churn_mlp", "adamw"),
         ("keras:torch", "mnist_cnn", "adamw"),
     ],

@@ -142,14 +142,26 @@ def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray], d
 def _diverging(torch: LayerTrace, keras: LayerTrace, limit: float) -> RungResult:
     difference = layer_difference(torch.outputs, keras.outputs, keras.digested)
     inputs_agree = layer_difference(torch.inputs, keras.inputs, keras.digested) <= limit
-    detail = _forward_detail(torch, keras, difference, inputs_agree)
+    place = _inputs_told(torch, keras, limit) if inputs_agree else INPUTS_DIFFER
+    detail = _forward_detail(torch, keras, difference, place)
     return RungResult("forward", False, detail, difference, None, limit, FailurePlace.LAYER, keras.path, inputs_agree)
 
 
-def _forward_detail(torch: LayerTrace, keras: LayerTrace, difference: float, inputs_agree: bool) -> str:
+def _inputs_told(torch: LayerTrace, keras: LayerTrace, limit: float) -> str:
+    """Say in which order the inputs agree: a layer's inputs may be the same values, given in each other's place."""
+    ours, theirs = ([array for array in layer.inputs if array.dtype.kind == "f"] for layer in (torch, keras))
+
+    def same(a: np.ndarray, b: np.ndarray) -> bool:
+        return comparable(a, b, keras.digested) and value_difference(a, b, keras.digested) <= limit
+
+    found = all(any(same(a, b) for b in theirs) for a in ours) and all(any(same(a, b) for a in ours) for b in theirs)
+    in_order = len(ours) != len(theirs) or all(map(same, ours, theirs))
+    return "its inputs are the same values in another order" if found and not in_order else "its inputs agree"
+
+
+def _forward_detail(torch: LayerTrace, keras: LayerTrace, difference: float, place: str) -> str:
     not_finite = [side for side, layer in (("Keras", keras), ("torch", torch)) if not finite(layer.outputs)]
     kinds = f"{keras.kind} against {torch.kind}"
     if not_finite:
         return f"layer '{keras.path}' ({kinds}) has NaN or infinity in {' and '.join(not_finite)}"
-    place = "its inputs agree" if inputs_agree else "its inputs differ already, though the named layers before it agree"
     return f"layer '{keras.path}' ({kinds}) differs by {difference:.1e}; {place}"
