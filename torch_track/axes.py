@@ -22,7 +22,7 @@ from twotrack.shared.axes.values import Value, fresh
 from twotrack.shared.spec.inputs import Input, InputShape, describe, drawn
 from twotrack.shared.weights.bridge.layouts import Rearrangement
 from twotrack.torch_track.inputs import tensors
-from twotrack.torch_track.structure import replaced, tensors_in
+from twotrack.torch_track.structure import all_given, replaced, tensors_in
 
 COUNTED = "_counted"
 """Attribute of a tensor: what its axes count."""
@@ -175,7 +175,8 @@ class AxisTracker(TorchFunctionMode):
         if path is not None and not self._inside:
             self._follow_whole(layer, args, kwargs, output)
             in_place = _works_on_last_axis(layer)
-            values = [[replace(value, in_place=in_place) for value in self._values(part)] for part in (args, output)]
+            parts = (all_given(layer, args, kwargs), output)
+            values = [[replace(value, in_place=in_place) for value in self._values(part)] for part in parts]
             self._layers.setdefault(path, []).append((values[0], values[1]))
 
     def _follow_whole(self, layer: nn.Module, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:

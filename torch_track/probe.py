@@ -60,7 +60,7 @@ from twotrack.torch_track.recording import (
     removed,
 )
 from twotrack.torch_track.state import state_kept
-from twotrack.torch_track.structure import replaced, tensors_in
+from twotrack.torch_track.structure import all_given, replaced, tensors_in
 from twotrack.torch_track.terms import Terms, in_table
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class TorchProbe(Probe):
         """Keep the call's arguments in a hook; those by name follow those by place."""
         own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
         calls: list[tuple[tuple, dict]] = []
-        keep_call = layer.register_forward_pre_hook(lambda _, *call: calls.append(call), with_kwargs=True)
+        keep_call = layer.register_forward_pre_hook(lambda *call: calls.append(all_given(*call)), with_kwargs=True)
         with removed([keep_call]):
             self.trace(given)
         call = self._model.layout.layer(own, 0)

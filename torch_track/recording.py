@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical_shape, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
-from twotrack.torch_track.structure import tensors_in, values
+from twotrack.torch_track.structure import all_given, tensors_in, values
 
 Named = Callable[[str], str]
 """From a torch path to the canonical one."""
@@ -27,7 +27,7 @@ def layers_recorded(
     """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit."""
     copies = Copies(values)
     handles = [
-        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace, copies))
+        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace, copies), with_kwargs=True)
         for path, layer in module.named_modules()
         if path
     ]
@@ -38,7 +38,7 @@ def layers_recorded(
 def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replace: Replace, copies: Copies) -> Callable:
     calls = count()
 
-    def record(layer: nn.Module, args: tuple, output: Any) -> Any:
+    def record(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
         number = next(calls)
         call = layout.layer(path, number)
         visit(
@@ -47,7 +47,7 @@ def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replac
                 kind=type(layer).__name__,
                 leaf=not any(layer.children()),
                 hyperparameters=hyperparameters.of_layer(layer),
-                inputs=copies.of(tensors_in(args), call.inputs),
+                inputs=copies.of(tensors_in(all_given(layer, args, kwargs)), call.inputs),
                 outputs=copies.of(tensors_in(output), call.outputs),
             )
         )

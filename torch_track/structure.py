@@ -1,12 +1,13 @@
 """The tensors in what a module takes or returns."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def leaves(structure: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
@@ -25,6 +26,13 @@ def leaves(structure: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
         return
     for key, part in parts:
         yield from leaves(part, (*path, key))
+
+
+def all_given(layer: nn.Module, args: tuple, kwargs: Mapping[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Return what a layer is called with; what is given by name stands in the order of the layer's signature."""
+    order = list(inspect.signature(layer.forward).parameters) if kwargs else []
+    by_place = sorted(kwargs, key=lambda name: order.index(name) if name in order else len(order))
+    return args, {name: kwargs[name] for name in by_place}
 
 
 def tensors_in(structure: Any) -> list[Tensor]:

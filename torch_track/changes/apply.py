@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from twotrack.torch_track.changes.recurrence import reset_in_front, with_dropout
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.entries import Entry
-from twotrack.torch_track.structure import reordered, replaced, tensors_in
+from twotrack.torch_track.structure import all_given, reordered, replaced, tensors_in
 from twotrack.torch_track.weights import ONE_BIAS
 
 if TYPE_CHECKING:
@@ -136,15 +137,15 @@ class _Changer:
             return replaced(structure, {id(tensors[number]): _back(function(given), arrangement)})
 
         if change.role == "inputs":
-            handle = layer.register_forward_pre_hook(lambda _, args, kwargs: mapped((args, kwargs)), with_kwargs=True)
+            handle = layer.register_forward_pre_hook(lambda *call: mapped(all_given(*call)), with_kwargs=True)
         elif change.is_behind:
-            self._hook_behind(layer, lambda _, args, output: mapped(output))
+            self._hook_behind(layer, lambda layer, args, kwargs, output: mapped(output))
             return
         else:
             handle = layer.register_forward_hook(lambda _, args, output: mapped(output))
         self._stack.callback(handle.remove)
 
-    def _hook_behind(self, layer: nn.Module, hook: Callable[[nn.Module, Any, Any], Any]) -> None:
+    def _hook_behind(self, layer: nn.Module, hook: Callable[[nn.Module, Any, Any, Any], Any]) -> None:
         """Hook a layer anew in every pass, so that the hook comes behind those that record and replace."""
         module, handles = self._model.module, list[RemovableHandle]()
 
@@ -154,7 +155,7 @@ class _Changer:
 
         def begin(*_: Any) -> None:
             end()  # a pass that failed may not have come to its end
-            handles.append(layer.register_forward_hook(hook))
+            handles.append(layer.register_forward_hook(hook, with_kwargs=True))
 
         self._stack.callback(end)
         self._stack.callback(module.register_forward_pre_hook(begin).remove)
@@ -164,8 +165,9 @@ class _Changer:
         own, layer = self._layer(change.path)
         call, before = self._model.layout.layer(own, 0), layer.forward
 
+        @wraps(before)
         def forward(*args: Any, **kwargs: Any) -> Tensor:
-            (given,) = channels_last(tensors_in([args, kwargs])[:1], call.inputs[:1])
+            (given,) = channels_last(tensors_in(all_given(layer, args, kwargs))[:1], call.inputs[:1])
             return _back(compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None)
 
         layer.forward = forward
@@ -187,8 +189,8 @@ class _Changer:
         arrangements = self._arrangements(own, change.source_role)
         kept: list[Tensor] = []
 
-        def keep(_: nn.Module, args: Any, output: Any) -> None:
-            tensors = tensors_in(output if change.source_role == "outputs" else args)[:1]
+        def keep(layer: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            tensors = tensors_in(output if change.source_role == "outputs" else all_given(layer, args, kwargs))[:1]
             kept[:] = channels_last(tensors, arrangements[:1])
 
         self._hook_behind(source, keep)
@@ -198,9 +200,7 @@ class _Changer:
         (_, module), order = self._layer(change.path), change.order
 
         if change.role == "inputs":
-            hook = module.register_forward_pre_hook(
-                lambda _, args, kwargs: reordered((args, kwargs), order), with_kwargs=True
-            )
+            hook = module.register_forward_pre_hook(lambda *call: reordered(all_given(*call), order), with_kwargs=True)
         else:
             hook = module.register_forward_hook(lambda _, args, output: reordered(output, order))
         self._stack.callback(hook.remove)
@@ -209,7 +209,7 @@ class _Changer:
         _, layer = self._layer(change.path)
 
         def masked(_: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-            query, key = args[0], args[1] if len(args) > 1 else kwargs["key"]
+            query, key = tensors_in(all_given(layer, args, kwargs))[:2]
             mask = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).triu(1)
             return args, kwargs | {"attn_mask": mask if change.is_causal else None, "is_causal": False}
 

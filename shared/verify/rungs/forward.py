@@ -142,7 +142,8 @@ def layer_difference(torch: Sequence[np.ndarray], keras: Sequence[np.ndarray], d
 def _diverging(torch: LayerTrace, keras: LayerTrace, limit: float) -> RungResult:
     difference = layer_difference(torch.outputs, keras.outputs, keras.digested)
     inputs_agree = layer_difference(torch.inputs, keras.inputs, keras.digested) <= limit
-    place = _inputs_told(torch, keras, limit) if inputs_agree else INPUTS_DIFFER
+    differing = "its inputs differ already, though the named layers before it agree"
+    place = _inputs_told(torch, keras, limit) if inputs_agree else differing
     detail = _forward_detail(torch, keras, difference, place)
     return RungResult("forward", False, detail, difference, None, limit, FailurePlace.LAYER, keras.path, inputs_agree)
 

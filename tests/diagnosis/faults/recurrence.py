@@ -98,12 +98,22 @@ def torch_states() -> Any:
 
 def keras_attention() -> Any:
     """Return attention of steps to what a dense layer makes of them."""
+    return _keras_attention(lambda seen, _: (seen, seen))
+
+
+def keras_kept_attention() -> Any:
+    """Return attention whose values are what another dense layer makes of them."""
+    return _keras_attention(lambda seen, kept: (kept(), seen))
+
+
+def _keras_attention(given: Callable[[Any, Callable[[], Any]], tuple[Any, Any]]) -> Any:
     import keras
     from keras import layers
 
     inputs = keras.Input((STEPS, UNITS))
     seen = layers.Dense(UNITS, name="seen")(inputs)
-    attended = layers.MultiHeadAttention(2, UNITS // 2, name="attention")(inputs, seen, seen)
+    value, key = given(seen, lambda: layers.Dense(UNITS, name="kept")(inputs))
+    attended = layers.MultiHeadAttention(2, UNITS // 2, name="attention")(inputs, value, key)
     return keras.Model(inputs, layers.Dense(2, name="last")(attended))
 
 
@@ -122,6 +132,31 @@ def torch_attention() -> Any:
             return self.last(self.attention(seen, x, seen, need_weights=False)[0])
 
     return Network()
+
+
+def torch_kept_attention(is_named: bool) -> Callable[[], Any]:
+    """Return a build function of the same with key and value exchanged, given by name or by position."""
+
+    def build() -> Any:
+        from torch import nn
+
+        class Network(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.seen, self.kept = nn.Linear(UNITS, UNITS), nn.Linear(UNITS, UNITS)
+                self.attention, self.last = nn.MultiheadAttention(UNITS, 2, batch_first=True), nn.Linear(UNITS, 2)
+
+            def forward(self, x: Any) -> Any:
+                seen, kept = self.seen(x), self.kept(x)
+                if is_named:
+                    attended, _ = self.attention(query=x, key=kept, value=seen)
+                else:
+                    attended, _ = self.attention(x, kept, seen)
+                return self.last(attended)
+
+        return Network()
+
+    return build
 
 
 GIVEN = (STEPS, FEATURES)
@@ -143,4 +178,11 @@ RECURRENCE = {
         Pair(keras_attention, torch_attention, (STEPS, UNITS)), "forward", "order of values",
         "the inputs of 'attention' are in another order",
     ),
+    **{
+        name: fault(
+            Pair(keras_kept_attention, torch_kept_attention(is_named), (STEPS, UNITS)), "forward", "order of values",
+            "key and value of 'attention' in each other's place",
+        )
+        for name, is_named in (("KEY_AND_VALUE", False), ("KEY_AND_VALUE_BY_NAME", True))
+    },
 }  # fmt: skip
