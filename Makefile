@@ -66,7 +66,7 @@ gpu: .venv/.test  ## doctor, two ladders and the benchmark to 99 % on a GPU
 	$(BIN)/twotrack doctor
 	$(BIN)/twotrack verify mnist_cnn
 	$(BIN)/twotrack verify churn_transformer
-	$(BIN)/twotrack benchmark mnist_cnn --tracks torch,keras:tensorflow,keras:jax,keras:torch --recipes fast,sprint --to 0.99 --device cuda --out benchmark-gpu.json --report benchmark-gpu.html
+	$(BIN)/twotrack benchmark mnist_cnn --tracks torch,keras:tensorflow,keras:jax,keras:torch --recipes fast,sprint --precision float32,bfloat16 --to 0.99 --device cuda --out benchmark-gpu.json --report benchmark-gpu.html
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -39,6 +39,8 @@ class BenchmarkRequest:
     target: float | None = None
     device: str = "auto"
     examples: int | None = None
+    precisions: tuple[RunPrecision, ...] = ()
+    """Of every recipe; empty for its own."""
 
 
 def contestants(request: BenchmarkRequest) -> list[Contestant]:
@@ -55,14 +57,18 @@ def contestants(request: BenchmarkRequest) -> list[Contestant]:
     for track in request.tracks:
         installed_track(track)
         for recipe in request.recipes:
-            found += _forms(track, recipe, chapter.variant(recipe).recipe.precision)
+            own = chapter.variant(recipe).recipe.precision
+            for precision in dict.fromkeys(request.precisions or (own,)):
+                name = f"{track} {recipe}" if precision == own else f"{track} {recipe} {precision}"
+                one = Contestant(name=name, track=track, form="run", recipe=recipe, precision=precision)
+                found += _forms(one)
     return found
 
 
-def _forms(track: str, recipe: str, precision: RunPrecision) -> list[Contestant]:
+def _forms(one: Contestant) -> list[Contestant]:
     """Return a recipe as a run does it, and with less and more switched on where there is less and more."""
-    name, run = f"{track} {recipe}", BY_DEFAULT[track]
-    one = Contestant(name=name, track=track, form="run", recipe=recipe, precision=precision, tuning=run)
+    track, name, run = one.track, one.name, BY_DEFAULT[one.track]
+    one = one.model_copy(update={"tuning": run})
     plain = one.model_copy(update={"name": f"{name} plain", "form": "plain", "tuning": AS_IT_IS})
     tuned = one.model_copy(update={"name": f"{name} tuned", "form": "tuned", "tuning": MOST[track]})
     return [*([plain] if run != AS_IT_IS else []), one, *([tuned] if run != MOST[track] else [])]

@@ -18,6 +18,15 @@ def benchmark(
         str, typer.Option(help=f"Tracks to measure, separated by commas, out of: {options.TRACK_LIST}.")
     ] = options.DEFAULT_TRACK_LIST,
     recipes: Annotated[str, typer.Option(help="Recipes to measure, separated by commas.")] = "fast",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Train recipes in these precisions, separated by commas: float32, bfloat16, float64.  [default: each "
+            "recipe's own]",
+            show_default=False,
+        ),
+    ] = "",
     to: Annotated[
         float | None,
         typer.Option(metavar="SCORE", help="Train too, and compare the seconds of those whose mean score is as high."),
@@ -47,19 +56,22 @@ def benchmark(
     from twotrack.shared.errors import UserError
     from twotrack.shared.report.pages import require_page
     from twotrack.shared.runs.output_file import output, require_output
+    from twotrack.shared.spec.track import run_precision
 
     if out:
         require_output(out, (".json",))
     if report:
         require_page(report, "--report")
-    named = tuple(one.strip() for one in recipes.split(",") if one.strip())
+    named, precisions = _listed(recipes), tuple(map(run_precision, _listed(precision)))
     if measured:
         found = read(measured)
         if chapter not in (None, found.chapter):
             raise UserError(f"--from: '{measured}' is of '{found.chapter}', expected '{chapter}'.")
     else:
         slug = options.named_chapter(chapter, None)
-        asked = BenchmarkRequest(slug, options.parse_tracks(tracks), named, rounds, steps, to, device, examples)
+        asked = BenchmarkRequest(
+            slug, options.parse_tracks(tracks), named, rounds, steps, to, device, examples, precisions
+        )
         found = _measured(asked)
     if out:
         with output(out) as file:
@@ -72,6 +84,10 @@ def benchmark(
         print_json(found.model_dump(mode="json"))
     else:
         print(tables(found) if markdown else text(found))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _measured(asked: "BenchmarkRequest") -> "Benchmark":

@@ -145,6 +145,7 @@ def _tables(runs: Sequence[Run]) -> dict[str, Any]:
         "track_rows": tables.track_rows(runs),
         "same_start": tables.same_start(runs),
         "epoch_rows": tables.epoch_rows(runs),
+        "stops_early": len({run.record.steps for run in runs}) > 1,
         "runs_by_track": tables.tracks_of(runs),
         "costs": tables.costs(runs),
         "spread_text": tables.spread_text,

@@ -61,7 +61,7 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[tuple[Figure, Axes]
 def learning_curves(runs: Sequence[Run]) -> list[Drawing]:
     """Draw training loss by step and, beyond one epoch, validation loss and metric by epoch."""
     drawings = [_curve(runs, "training loss (nats)", "training step", _losses, log=True)]
-    if len(runs[0].record.epochs) > 1:
+    if any(len(run.record.epochs) > 1 for run in runs):
         label = METRICS[metric_of(runs)].label
         drawings += [
             _curve(runs, f"validation {label}", "epoch", _validation("validation_metric")),
@@ -70,40 +70,42 @@ def learning_curves(runs: Sequence[Run]) -> list[Drawing]:
     return drawings
 
 
-def _losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    return _windows(np.array(run.history["loss"]))
+def _losses(runs: Sequence[Run]) -> list[tuple[np.ndarray, np.ndarray]]:
+    histories = [np.array(run.history["loss"]) for run in runs]
+    steps = max(map(len, histories))
+    return [_windows(losses, steps) for losses in histories]
 
 
-def _windows(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middle steps and means of consecutive windows of losses (steps,), so that the curve can be read."""
-    window = max(1, len(losses) // POINTS)
+def _windows(losses: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return middles and means of consecutive windows of losses (steps,), of a width that suits a curve of `steps`."""
+    window = max(1, min(len(losses), steps // POINTS))
     count = len(losses) // window
     means = losses[: count * window].reshape(count, window).mean(axis=1)
     return (np.arange(count) + 0.5) * window, means
 
 
-def _validation(what: str) -> Callable[[Run], tuple[np.ndarray, np.ndarray]]:
+def _validation(what: str) -> Callable[[Sequence[Run]], list[tuple[np.ndarray, np.ndarray]]]:
     def by_epoch(run: Run) -> tuple[np.ndarray, np.ndarray]:
         epochs = run.record.epochs
         return np.array([epoch.epoch for epoch in epochs]), np.array([getattr(epoch, what) for epoch in epochs])
 
-    return by_epoch
+    return lambda runs: list(map(by_epoch, runs))
 
 
 def _curve(
     runs: Sequence[Run],
     quantity: str,
     along: str,
-    points: Callable[[Run], tuple[np.ndarray, np.ndarray]],
+    points: Callable[[Sequence[Run]], list[tuple[np.ndarray, np.ndarray]]],
     log: bool = False,
 ) -> Drawing:
-    """Draw each track's mean over its seeds, in a band from the lowest seed to the highest."""
+    """Draw each track's mean over its seeds, in a band from the lowest to the highest, of those still in training."""
     last = {}
     with drawing(3.7) as (figure, axes):
         for number, (track, track_runs) in enumerate(tracks_of(runs).items()):
-            x, y = points(track_runs[0])[0], np.stack([points(run)[1] for run in track_runs])
-            last[track] = y[:, -1].tolist()
-            _line(axes, track, x, y, number)
+            curves = points(track_runs)
+            last[track] = [float(y[-1]) for _, y in curves]
+            _line(axes, track, max((x for x, _ in curves), key=len), _until_the_last([y for _, y in curves]), number)
         axes.set(xlabel=along, ylabel=quantity, yscale="log" if log else "linear")
         if log:
             axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
@@ -113,6 +115,14 @@ def _curve(
             axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         figure.legend(loc="outside upper left", ncols=2, frameon=False)
     return Drawing.of(f"{quantity[0].upper()}{quantity[1:]} by {along}", _last_in_words(last), figure)
+
+
+def _until_the_last(curves: Sequence[np.ndarray]) -> np.ndarray:
+    """Return curves (points,) as one masked array (curves, points) that is as long as the longest."""
+    lasting = np.ma.masked_all((len(curves), max(map(len, curves))))
+    for number, curve in enumerate(curves):
+        lasting[number, : len(curve)] = curve
+    return lasting
 
 
 def _line(axes: Axes, track: str, x: np.ndarray, y: np.ndarray, number: int) -> None:
@@ -131,7 +141,7 @@ def curve_difference(runs: Sequence[Run]) -> Drawing | None:
     gaps = {track: gap for track, other in others if (gap := _loss_gap(first_runs, other, common)) is not None}
     if not gaps:
         return None
-    steps, last = _windows(np.zeros(common))[0], {}
+    steps, last = _windows(np.zeros(common), common)[0], {}
     with drawing(3.7) as (figure, axes):
         axes.axhline(0, color=INK, linewidth=1)
         for number, (track, gap) in enumerate(gaps.items()):
@@ -153,7 +163,7 @@ def _loss_gap(first_runs: Sequence[Run], second_runs: Sequence[Run], steps: int)
     partners = {run.record.job.seed: run for run in second_runs}
     pairs = [(run, partners[run.record.job.seed]) for run in first_runs if run.record.job.seed in partners]
     losses = [[np.array(run.history["loss"][:steps]) for run in pair] for pair in pairs]
-    return np.stack([_windows(one - other)[1] for one, other in losses]) if losses else None
+    return np.stack([_windows(one - other, steps)[1] for one, other in losses]) if losses else None
 
 
 def _last_in_words(last: Mapping[str, Sequence[float]]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def costs(runs: Sequence[Run]) -> list[Cost]:
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One epoch of one track, one value per seed."""
+    """One epoch of one track, one value per seed that trained so long."""
 
     track: str
     epoch: int
@@ -143,12 +143,15 @@ class EpochRow:
 
 
 def epoch_rows(runs: Sequence[Run]) -> list[EpochRow]:
-    """Return every epoch of every track."""
+    """Return every epoch of every track; where seeds stop early, the later ones are of fewer seeds."""
     names = [field.name for field in fields(EpochRow)[2:]]
+    by_number = {
+        track: zip_longest(*(run.record.epochs for run in track_runs)) for track, track_runs in tracks_of(runs).items()
+    }
+    found = [(track, [one for one in epochs if one]) for track, rows in by_number.items() for epochs in rows]
     return [
         EpochRow(track, epochs[0].epoch, **{name: [getattr(epoch, name) for epoch in epochs] for name in names})
-        for track, track_runs in tracks_of(runs).items()
-        for epochs in zip(*(run.record.epochs for run in track_runs), strict=True)
+        for track, epochs in found
     ]
 
 

@@ -50,6 +50,15 @@ def test_every_track_is_there_as_a_learner_writes_it_as_a_run_does_it_and_with_l
     ]
 
 
+def test_a_recipe_takes_part_once_in_each_precision_that_is_asked_for():
+    asked = BenchmarkRequest("mnist_cnn", ("keras:jax",), ("sprint",), precisions=("float32", "bfloat16"))
+
+    assert [(one.name, one.precision) for one in contestants(asked) if one.form == "run"] == [
+        ("keras:jax sprint", "float32"),
+        ("keras:jax sprint bfloat16", "bfloat16"),
+    ]
+
+
 def test_the_baseline_is_there_whatever_tracks_are_asked_for():
     assert [one.name for one in contestants(BenchmarkRequest("mnist_cnn", ("keras:torch",)))][:2] == [
         "torch script",

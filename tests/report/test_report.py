@@ -17,6 +17,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
 from twotrack.shared.report import _confusions, disagreements, find_runs, tables, write_report
 from twotrack.shared.report.commands import reproducing
+from twotrack.shared.report.plots import learning_curves
 from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.runs.training import describe
@@ -186,6 +187,30 @@ def test_the_page_shows_results_difference_disagreements_mistakes_and_curves(pag
     assert "svg" in page.tags
     for shown in ("99.96 %", "99.97 %", "torch", "keras:jax", "3 of 10,000", "421,642", "learning_rate 0.003"):
         assert shown in page.text
+
+
+def test_seeds_that_stop_early_are_in_curves_and_table_as_long_as_they_train(tmp_path: Path):
+    last = {0: 1, 1: 3, 2: 2}
+    runs = []
+    for seed, epochs in last.items():
+        one = record_of(tmp_path, seed=seed)
+        losses = [1.0 + seed / 10] * 400 * epochs
+        runs.append(
+            make_run(
+                tmp_path / f"{seed}",
+                history={"loss": losses, "learning_rate": [1e-3] * len(losses)},
+                job=one.job,
+                epochs=[one.epochs[0].model_copy(update={"epoch": number + 1}) for number in range(epochs)],
+            )
+        )
+
+    rows = tables.epoch_rows(runs)
+    training, *validation = learning_curves(runs)
+
+    assert [(row.epoch, len(row.seconds)) for row in rows] == [(1, 3), (2, 2), (3, 1)]
+    assert len(validation) == 2
+    assert "torch 1.1000 (1.0000 to 1.2000)" in training.words
+    assert "that still train" in Page(write_report(runs, tmp_path / "report.html", [], {})).text
 
 
 def test_commands_are_told_once_and_as_a_shell_takes_them(tmp_path: Path):

@@ -171,7 +171,7 @@ def _biased(paths: list[str]) -> Candidate:
         changes=tuple(SetStatistics(path=path, how="biased") for path in paths),
         what=f"the running variance of {quoted} averages the biased variance of a batch (over n) in Keras, the "
         "unbiased one (over n - 1) in torch",
-        torch_fix=f"twotrack.torch_track.layers.BatchNorm1d or BatchNorm2d for {quoted}",
+        torch_fix=f"the running variance of {quoted} over n, as twotrack.torch_track.layers.BatchNorm2d has it",
         keras_fix="none: Keras has the biased variance only",
         entry="batch_norm_variance",
     )
