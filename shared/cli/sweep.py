@@ -186,6 +186,7 @@ def _done(
     launcher: "Launcher",
 ) -> "Iterator[Compared]":
     """Do the jobs, of all comparisons at once or of one after the other, and yield the comparisons."""
+    from twotrack.shared.cli.console import stderr
     from twotrack.shared.cli.training import listeners, saying_how_to_go_on
     from twotrack.shared.report.sweep import Compared
     from twotrack.shared.runs.plans import together
@@ -193,7 +194,9 @@ def _done(
 
     parts = [list(comparisons)] if launcher.side_by_side else [[one] for one in comparisons]
     with saying_how_to_go_on("sweep", folder), lock as held:
-        for part in parts:
+        for number, part in enumerate(parts, start=1):
+            if not launcher.side_by_side:
+                stderr.print(f"comparison {number} of {len(parts)}: {part[0].name}", markup=False, highlight=False)
             with ExitStack() as stack, listeners(None, launcher) as show:
                 todos = [stack.enter_context(_work(jobs[one], comparisons[one], launcher)) for one in part]
                 outcome = launcher.run(together(todos, held), show, options.lent_pool())

@@ -43,17 +43,21 @@ class UserModules(MetaPathFinder):
 
     @contextmanager
     def opened(self, folders: Iterable[Path], name: str) -> Iterator[None]:
-        """Search these folders from here on, after sys.path's own; inside the block `name` is being imported."""
+        """Search these folders from here on, after sys.path's own; inside the block `name` is being imported.
+
+        Python leaves no compiled file beside the user's: a full disk would cut it, and no import would work again.
+        """
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         known = {*sys.path, *self._folders}
         self._folders += [folder for folder in dict.fromkeys(map(str, folders)) if folder not in known]
         importlib.invalidate_caches()  # the file may be newer than this process
-        before, self.importing = self.importing, name
+        before = self.importing, sys.dont_write_bytecode
+        self.importing, sys.dont_write_bytecode = name, True
         try:
             yield
         finally:
-            self.importing = before
+            self.importing, sys.dont_write_bytecode = before
 
     def adopt(self, name: str) -> None:
         """Let a module that was loaded from its file import its siblings."""

@@ -6,7 +6,7 @@ import pytest
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.recordings.request import read_build
-from twotrack.shared.verify.user_modules import place
+from twotrack.shared.verify.user_modules import import_named, place
 from twotrack.shared.verify.user_pair import named
 
 MORE = Path("/elsewhere")
@@ -52,3 +52,14 @@ def test_pairs_and_builds_may_be_named_by_their_file(read, tmp_path: Path):
 def test_a_file_that_is_not_there_is_refused(read, tmp_path: Path):
     with pytest.raises(UserError, match=r"expected a module or its file, found '.*port\.py', which is no file"):
         read(f"{tmp_path / 'port.py'}:PAIR")
+
+
+def test_importing_leaves_nothing_beside_the_users_files(tmp_path: Path):
+    """A disk that is full cuts what Python compiles, and a cut file keeps the module from being imported."""
+    write(tmp_path / "net_that_is_left_alone" / "__init__.py")
+    write(tmp_path / "net_that_is_left_alone" / "block.py")
+    before = sorted(tmp_path.rglob("*"))
+
+    import_named("net_that_is_left_alone.block", [tmp_path])
+
+    assert sorted(tmp_path.rglob("*")) == before
