@@ -1,5 +1,6 @@
 """The badge and the next step fit the verdict, and the sentences of the page fit the run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 from tests.report.test_ladder import FAILED, PASSED, record
 from tests.support.pages import Page
 from tests.support.runs import answers, make_run, record_of
+from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.report import write_report
 from twotrack.shared.report.ladder import LadderRecord
 from twotrack.shared.report.next_step import NextStep, next_step
 from twotrack.shared.report.plots import curve_difference
 from twotrack.shared.report.tables import difference_rows
 from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.runs.training import describe
 from twotrack.shared.spec.profiles import switched
 
 LABELS = np.arange(2000, dtype=np.int32) % 10
@@ -137,7 +140,8 @@ def test_the_loss_of_one_track_minus_the_other_ends_where_the_shorter_training_d
 
 
 def test_one_is_singular(tmp_path: Path):
-    runs = [make_run(tmp_path / track[-3:], track=track) for track in ("torch", "keras:jax")]
+    recipe = describe(replace(CHAPTERS["mnist_cnn"].recipe("fast"), epochs=1))
+    runs = [make_run(tmp_path / track[-3:], track=track, recipe=recipe) for track in ("torch", "keras:jax")]
 
     text = Page(write_report(runs, tmp_path / "report.html", [], {})).text
 
