@@ -24,6 +24,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "attention_block": diagrams.attention_block,
     "pretraining": diagrams.pretraining,
     "freezing": diagrams.freezing,
+    "learning_rates": measured.learning_rates,
 }
 """By file name without .svg, in docs/chapters/figures."""
 

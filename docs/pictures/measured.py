@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
 from docs.pictures.canvas import LEAVES, STAYS, TRACK_LINES, picture
-from docs.pictures.training import curves_of_both, digit, downhill, trained
+from docs.pictures.training import LEARNING_RATES, curves_of_both, digit, downhill, trained, validation_by_rate
 from twotrack.shared.by_hand import activations
 from twotrack.shared.report.figures import INK, LINE, LINE_COLOURS, SHARES
 from twotrack.shared.spec.inputs import ONLY
@@ -150,6 +150,18 @@ def learning_curves() -> None:
         below.axhline(0, color=LINE, lw=0.8)
         below.plot(steps, curves["torch"] - curves["keras:tensorflow"], color=LINE_COLOURS[2], lw=1)
         below.set(xlabel="training step", ylabel="torch minus\nkeras:tensorflow")
+
+
+def learning_rates() -> None:
+    """Draw what both tracks score on the validation split, by learning rate."""
+    with picture("learning_rates", 3.0) as axes:
+        for track, scores in validation_by_rate().items():
+            colour, style = TRACK_LINES[track]
+            axes.plot(LEARNING_RATES, scores.mean(axis=1), style, color=colour, marker=".", label=track)
+            axes.fill_between(LEARNING_RATES, scores.min(axis=1), scores.max(axis=1), color=colour, alpha=0.15, lw=0)
+        axes.axhline(0.5, color=LINE, lw=0.8)
+        axes.set(xscale="log", xlabel="learning rate", ylabel="validation ROC AUC")
+        axes.legend()
 
 
 def _smooth(losses: np.ndarray, around: int = 15) -> np.ndarray:

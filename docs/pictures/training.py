@@ -22,6 +22,8 @@ START = {"neuron.kernel": np.array([[1.6], [-1.2]]), "neuron.bias": np.array([-1
 STEPS = 40
 RATES = {"sgd": 2.0, "momentum": 0.3, "adam": 0.2, "lion": 0.1}
 DIGIT = 3
+LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+RATE_SEEDS = 3
 RUNS = Path("build/pictures")
 """What was trained for a picture before is not trained again."""
 
@@ -110,3 +112,17 @@ def curves_of_both() -> dict[str, np.ndarray]:
     """Return the training losses (steps,) of backprop on two tracks."""
     runs = compared("backprop", TRACKS)
     return {track: np.array(runs[track].history["loss"]) for track in TRACKS}
+
+
+def validation_by_rate() -> dict[str, np.ndarray]:
+    """Return the validation ROC AUC (rates, seeds) of churn_mlp on two tracks, at LEARNING_RATES."""
+    scores: dict[str, list[list[float]]] = {track: [] for track in TRACKS}
+    for rate in LEARNING_RATES:
+        folder = RUNS / f"churn_mlp_{rate:g}"
+        if not folder.is_dir():
+            twotrack.compare("churn_mlp", TRACKS, seeds=RATE_SEEDS, settings={"learning_rate": rate}, out=folder)
+        runs, _ = catalogue.find([folder])
+        for track in TRACKS:
+            of_track = [run.record for run in runs if run.record.job.track == track]
+            scores[track].append([record.epochs[-1].validation_metric for record in of_track])
+    return {track: np.array(rows) for track, rows in scores.items()}

@@ -234,6 +234,7 @@ def _tell(sweep: "list[Compared]", json: bool) -> None:
     if json:
         print_json({"comparisons": told})
         return
-    console().print(sweep_table(sweep))
+    wide = 120 + max(len(one.folder.name) + len(one.settings) for one in sweep)  # no word is broken in a file
+    console(soft_wrap=True, width=wide).print(sweep_table(sweep))
     for one in told:
         print(f"report: {one['report'] or 'none, no run is finished'}")

@@ -363,6 +363,15 @@ REVIEW_BERT = (
               {"tokens": TOKENS}, "binary_cross_entropy"),
     ),
 )  # fmt: skip
+PRACTICE = (
+    Exercise(
+        "The first loss.",
+        Number("the loss", numbers.loss_of_guessing(5), 2,
+               {"the loss of guessing between two": numbers.loss_of_guessing(2)}),
+    ),
+    Exercise("By heart, with dropout."),
+    Exercise("The better score."),
+)  # fmt: skip
 SHOP_TRANSFER = (
     Exercise("Which stage matters?"),
     Exercise("Sharper pictures."),
@@ -395,6 +404,7 @@ EXERCISES: Mapping[str, tuple[Exercise, ...]] = MappingProxyType(
         "churn_transformer": CHURN_TRANSFORMER,
         "review_bert": REVIEW_BERT,
         "shop_transfer": SHOP_TRANSFER,
+        "practice": PRACTICE,
     }
 )
 """The lessons in the order in which they are read."""
