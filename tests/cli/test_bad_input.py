@@ -54,7 +54,7 @@ def refused(done: Done, folder: Path) -> str:
         ((*COMPARE, "--seeds", "-3"), "--seeds: expected at least 1 seed."),
         ((*RUN, "--epochs", "0"), "--epochs: expected a positive number, found 0."),
         ((*RUN, "--epochs", "-2"), "--epochs: expected a positive number, found -2."),
-        ((*RUN, "--examples", "100"), "--examples: expected at least one batch of 128, found 100."),
+        ((*RUN, "--examples", "30"), "--examples: expected at least one batch of 32, found 30."),
         ((*RUN, "--device", "gpu"), "--device: expected auto, cpu or cuda, found 'gpu'."),
         ((*RUN, "--set", "filters"), "--set filters: expected KEY=VALUE, for example --set dropout=0.5."),
         ((*RUN, "--set", "dropuot=0.5"), "unknown setting of mnist_cnn 'dropuot': did you mean 'dropout'?"),
