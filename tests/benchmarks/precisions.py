@@ -1,10 +1,12 @@
-"""How far chapters are from float64 in lower precisions, of what rounding allows: python -m tests.benchmarks.precisions
+"""How far chapters are from float64 in lower precisions, of what rounding allows.
 
-Writes the table of docs/guides/precision.md, on every track.
+python -m tests.benchmarks.precisions [CHAPTER...] writes the table of docs/guides/precision.md, on every track; rows of
+chapters that are not named stay.
 """
 
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 
 from tests.support.marked_tables import between
 from tests.support.own_tree import ROOT, let_children_import_tests
@@ -17,12 +19,19 @@ CHAPTERS = "churn_mlp", "churn_lstm", "churn_transformer", "mnist_cnn"
 PRECISIONS = "float32", "bfloat16", "float16"
 
 
-def main() -> None:
-    """Measure, and put the table into the page."""
+def main(named: Sequence[str]) -> None:
+    """Measure the chapters that are named, or all, and put the table into the page."""
     let_children_import_tests()
-    rows = [row for chapter in CHAPTERS for row in _rows(chapter)]
+    rows = [
+        row for chapter in CHAPTERS for row in (_rows(chapter) if chapter in (named or CHAPTERS) else _kept(chapter))
+    ]
     head = [f"| chapter | track | {' | '.join(PRECISIONS)} |", f"|---|---|{'---|' * len(PRECISIONS)}"]
     PAGE.write_text(between(PAGE.read_text(), MARK, "\n".join(head + rows)))
+
+
+def _kept(chapter: str) -> list[str]:
+    """Return the rows of a chapter that stand in the page."""
+    return [line for line in PAGE.read_text().splitlines() if line.startswith(f"| {chapter} |")]
 
 
 def _rows(chapter: str) -> Iterator[str]:
@@ -58,4 +67,4 @@ def _measure(one: QuantityRecord) -> tuple[float, float, str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
