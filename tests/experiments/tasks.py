@@ -7,6 +7,7 @@ import numpy as np
 
 from tests.layers.sides import built, chapter_pair
 from twotrack.shared import chapters
+from twotrack.shared.spec.loss_specs import CrossEntropy
 from twotrack.shared.spec.losses import as_targets
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.weights import initial
@@ -34,7 +35,8 @@ EXAMPLES, DIRECTIONS, STEP = 3, 4, 1e-5
 def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
     """Return derivatives of the loss along random directions: by the gradient of the inputs, by central differences."""
     chapter = chapters.get(asked.chapter)
-    data = chapter.data()
+    data, loss = chapter.data(), chapter.recipe("fast").loss
+    smoothing = loss.label_smoothing if isinstance(loss, CrossEntropy) else 0.0
     generator, pairs, split = np.random.default_rng(0), [], data.train.first(EXAMPLES)
     # Noise, because the largest of four equal black pixels has no derivative.
     inputs = {
@@ -52,18 +54,20 @@ def input_gradients(asked: OfChapter) -> list[tuple[float, float]]:
             along = sum(float((found[name] * one).sum()) for name, one in direction.items())
             losses = [
                 _loss(model, inputs | {name: inputs[name] + sign * STEP * one for name, one in direction.items()},
-                      split.labels)
+                      split.labels, smoothing)
                 for sign in (1, -1)
             ]  # fmt: skip
             pairs.append((along, (losses[0] - losses[1]) / (2 * STEP)))
     return pairs
 
 
-def _loss(model: TrackModel, inputs: dict[str, np.ndarray], labels: np.ndarray) -> float:
-    """Mean cross-entropy in NumPy, of one logit or of several."""
+def _loss(model: TrackModel, inputs: dict[str, np.ndarray], labels: np.ndarray, smoothing: float) -> float:
+    """Mean cross-entropy in NumPy, of one logit or of several; all classes share `smoothing` of a target."""
     logits = model.predict(inputs)
     logits = np.concatenate([np.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits
-    return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]))
+    classes = logits.shape[1]
+    targets = (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes
+    return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - (targets * logits).sum(axis=1)))
 
 
 @task

@@ -1,4 +1,4 @@
-"""Jobs as the command line plans them, but small: 4 steps on the first digits of every split."""
+"""Jobs as the command line plans them, but small: an epoch of 4 steps on the first digits of every split."""
 
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 
-EXAMPLES, BATCH_SIZE = 512, 128
+EXAMPLES, BATCH_SIZE = 128, 32
 STORED = {"train": 600, "test": 500}
 """Images in the small data file; 50 of the training images are the validation split."""
 
@@ -26,8 +26,9 @@ def small_source(folder: Path) -> Source:
 
 
 def make_job(folder: Path, track: str, seed: int = 0, **changes: Any) -> Job:
-    """Return the job of one short run of the fast recipe on the CPU."""
-    request = TrainingRequest("mnist_cnn", (track,), (seed,), **{"examples": EXAMPLES, "device": "cpu", **changes})
+    """Return the job of one short run of the fast recipe, a whole epoch unless told otherwise, on the CPU."""
+    small = {"examples": EXAMPLES, "epochs": 1, "device": "cpu"}
+    request = TrainingRequest("mnist_cnn", (track,), (seed,), **small | changes)
     (job,) = plan(request, lambda *_: folder)
     return job.model_copy(update={"source": small_source(folder.parent)})
 
