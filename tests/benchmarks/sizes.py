@@ -59,11 +59,11 @@ def _size(folder: Path) -> float:
 
 
 def watched(words: Sequence[str]) -> Seen:
-    """Do a command of twotrack, and return what it took."""
+    """Do a command of twotrack, and return what it took; what it prints goes to stderr, beside the tables on stdout."""
     start, seen = time.perf_counter(), Seen()
     with tempfile.TemporaryDirectory() as name:
         command = [str(Path(sys.executable).with_name("twotrack")), *words]
-        with subprocess.Popen(command, env=os.environ | {"TMPDIR": name}) as process:
+        with subprocess.Popen(command, env=os.environ | {"TMPDIR": name}, stdout=sys.stderr) as process:
             one = psutil.Process(process.pid)
             while process.poll() is None:
                 seen.look(one, Path(name))
