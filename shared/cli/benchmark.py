@@ -62,7 +62,8 @@ def benchmark(
         require_output(out, (".json",))
     if report:
         require_page(report, "--report")
-    named, precisions = _listed(recipes), tuple(map(run_precision, _listed(precision)))
+    named = tuple(options.parts(recipes, "recipe"))
+    precisions = tuple(map(run_precision, options.parts(precision, "precision"))) if precision else ()
     if measured:
         found = read(measured)
         if chapter not in (None, found.chapter):
@@ -84,10 +85,6 @@ def benchmark(
         print_json(found.model_dump(mode="json"))
     else:
         print(tables(found) if markdown else text(found))
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _measured(asked: "BenchmarkRequest") -> "Benchmark":

@@ -302,6 +302,14 @@ def given(context: typer.Context) -> list[str]:
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
+def parts(text: str, kind: str) -> list[str]:
+    """Return what a text names, separated by commas; UserError if that is nothing."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        raise UserError(f"no {kind} named in '{text}'; expected one or more, separated by commas.")
+    return found
+
+
 def parse_tracks(text: str) -> tuple[str, ...]:
     """Split a comma-separated list of tracks; UserError if it is empty or names one twice."""
     tracks = tuple(part.strip() for part in text.split(",") if part.strip())

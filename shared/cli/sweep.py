@@ -112,10 +112,10 @@ def _spec(
             ((name, value),) = options.parse_settings([text]).items()
             values.setdefault(name, []).append(value)
         return SweepSpec(
-            chapters=_parts(chapters, "chapter"),
+            chapters=options.parts(chapters, "chapter"),
             tracks=list(options.parse_tracks(tracks)),
             seeds=seeds,
-            recipes=_parts(recipes, "recipe"),
+            recipes=options.parts(recipes, "recipe"),
             settings=values,
         )
     for name in _VARIED:
@@ -123,13 +123,6 @@ def _spec(
             option = "--set" if name == "settings" else f"--{name}"
             raise UserError(f"{option} and '{file}' both say what is varied; leave one of them out.")
     return read(file)
-
-
-def _parts(text: str, kind: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts:
-        raise UserError(f"no {kind} named in '{text}'; expected one or more, separated by commas.")
-    return parts
 
 
 def _require_alone(context: typer.Context) -> None:

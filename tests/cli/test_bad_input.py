@@ -55,6 +55,10 @@ def refused(done: Done, folder: Path) -> str:
         ((*RUN, "--epochs", "0"), "--epochs: expected a positive number, found 0."),
         ((*RUN, "--epochs", "-2"), "--epochs: expected a positive number, found -2."),
         ((*RUN, "--examples", "30"), "--examples: expected at least one batch of 32, found 30."),
+        (
+            ("benchmark", "mnist_cnn", "--recipes", ","),
+            "no recipe named in ','; expected one or more, separated by commas.",
+        ),
         ((*RUN, "--device", "gpu"), "--device: expected auto, cpu or cuda, found 'gpu'."),
         ((*RUN, "--set", "filters"), "--set filters: expected KEY=VALUE, for example --set dropout=0.5."),
         ((*RUN, "--set", "dropuot=0.5"), "unknown setting of mnist_cnn 'dropuot': did you mean 'dropout'?"),
