@@ -29,6 +29,8 @@ OWNED = f".{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}{SUFFIX}"
 tells one of another's locks."""
 SCRATCH = "twotrack-"
 """How the names of folders of the system's temporary folder begin."""
+_unfinished: set[Path] = set()
+"""The temporary folders that this process has now."""
 
 
 def partial_name(path: Path) -> Path:
@@ -88,12 +90,28 @@ def owned_folder(parent: Path, prefix: str) -> Iterator[Path]:
     remove_abandoned(parent, prefix)
     folder, lock = _locked_folder(parent, prefix)
     try:
-        with _seen_alive(folder):
+        with unfinished(folder), _seen_alive(folder):
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Remove a folder, if it still has this name, at the end of the block or by `remove_unfinished`."""
+    _unfinished.add(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Remove what this process has not finished, for a thread that ends the process without leaving any block."""
+    for folder in _unfinished.copy():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

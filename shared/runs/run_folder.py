@@ -6,7 +6,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,7 @@ class RunWriter:
 
     def __init__(self, folder: Path):
         self._folder, self._partial = folder, atomic.partial_name(folder)
+        self._block = ExitStack()
 
     def __enter__(self) -> "RunWriter":
         checkpoints.begin(self._folder)
@@ -70,10 +71,11 @@ class RunWriter:
             self._partial.mkdir(parents=True, exist_ok=True)  # whoever reserved the name has made it
         except OSError as error:
             raise unwritable(self._folder.parent, error) from error
+        self._block.enter_context(atomic.unfinished(self._partial))
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._partial, ignore_errors=True)
+        self._block.close()
 
     def write(
         self,

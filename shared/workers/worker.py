@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TextIO
 
-from twotrack.shared.base import system
+from twotrack.shared.base import atomic, system
 from twotrack.shared.base.memory import Imports
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers import door
@@ -45,9 +45,11 @@ def _read(calls: TextIO, waiting: "queue.Queue[str | None]", busy: threading.Eve
         waiting.put(line)
     waiting.put(None)
     if busy.is_set():
-        # Lets the task remove its partial folder. A signal wakes it from a sleep, too.
+        # Lets the task clear up. A signal wakes it from a sleep, too.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         threading.Event().wait(_GRACE_SECONDS)
+        # What a library computes, or a destructor, is deaf to it.
+        atomic.remove_unfinished()
         os._exit(1)
 
 
@@ -91,7 +93,11 @@ def main() -> None:
         os.set_inheritable(descriptor, False)
     sys.stdout = sys.stderr
     faulthandler.register(WHERE_SIGNAL, all_threads=False)
-    serve(os.fdopen(calls, encoding="ascii"), os.fdopen(answers, "w", encoding="ascii"))
+    try:
+        serve(os.fdopen(calls, encoding="ascii"), os.fdopen(answers, "w", encoding="ascii"))
+    finally:
+        # An interrupt may come while a block removes its folder after another error, as of a parent that is gone.
+        atomic.remove_unfinished()
     # Every call was answered and its files are closed. Frameworks take seconds to tear down what they hold.
     sys.stderr.flush()
     os._exit(0)

@@ -93,7 +93,8 @@ def test_an_existing_run_is_not_replaced(tmp_path: Path):
 
 
 def test_what_a_dead_worker_left_is_removed(tmp_path: Path):
-    RunWriter(tmp_path / "run").__enter__()
+    dead = RunWriter(tmp_path / "run")
+    dead.__enter__()
 
     remove_partial(tmp_path / "run")
     remove_partial(tmp_path / "never-started")

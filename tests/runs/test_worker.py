@@ -20,7 +20,7 @@ from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.workers.messages import Progress, Result, to_line
 from twotrack.shared.workers.processes import LOG_LINES, Worker
-from twotrack.shared.workers.task import task
+from twotrack.shared.workers.task import Task, task
 
 PARCEL = Parcel('ä\n"quoted"', [1, 2.5, None], {"deep": True}, Path("a/b"), [float("inf"), {"x": -float("inf")}])
 
@@ -197,11 +197,12 @@ def test_leaving_the_block_inside_a_task_lets_it_remove_its_partial_folder(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_whose_parent_was_killed_ends_by_itself(tmp_path: Path):
+@pytest.mark.parametrize("work", [tasks.write_slowly, tasks.write_deaf, tasks.write_interrupted_twice])
+def test_a_worker_whose_parent_was_killed_ends_by_itself(work: Task, tmp_path: Path):
     code = (
-        "import sys; from pathlib import Path; from tests.support.harness_tasks import write_slowly;"
+        f"import sys; from pathlib import Path; from tests.support.harness_tasks import {work.name};"
         "from twotrack.shared.workers.processes import Worker; worker = Worker(None);"
-        "worker.call(write_slowly, Path(sys.argv[1]), lambda _: print(worker.pid, flush=True))"
+        f"worker.call({work.name}, Path(sys.argv[1]), lambda _: print(worker.pid, flush=True))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
     with parent:

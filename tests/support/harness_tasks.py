@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,6 +133,28 @@ def write_slowly(folder: Path, report: Report) -> None:
         report("writing")
         while True:
             time.sleep(0.01)
+
+
+@task
+def write_deaf(folder: Path, report: Report) -> None:
+    """Start a run folder in a call that no signal ends, as a library's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    write_slowly(folder, report)
+
+
+@task
+def write_interrupted_twice(folder: Path, report: Report) -> None:
+    """Start a run folder, and be interrupted again while it is removed."""
+    remove = shutil.rmtree
+
+    def interrupted(*_: object, **__: object) -> None:
+        shutil.rmtree = remove
+        raise KeyboardInterrupt
+
+    with RunWriter(folder):
+        report("writing")
+        shutil.rmtree = interrupted
+        time.sleep(600)
 
 
 @task
