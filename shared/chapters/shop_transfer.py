@@ -103,7 +103,7 @@ CHAPTER = Chapter(
         extra="vision",
     ),
     verify_examples=160,
-    verify_batch_size=4,
+    verify_batch_size=8,
     cheap={"size": "32"},
     predict_batch=50,
 )

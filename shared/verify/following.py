@@ -31,6 +31,8 @@ EXCESS_LIMIT = 1_000_000
 """Values beyond the limit that are kept; a side with more of them is another model."""
 UNIT = float(np.finfo(np.float64).eps)
 """Of the last place of a number near 1."""
+MOVED_UNITS = 4
+"""By which weights are moved to see what rounding makes of a gradient."""
 
 
 @with_config(WITH_ARRAYS)
@@ -104,7 +106,7 @@ class Followed:
 @with_config(WITH_ARRAYS)
 @dataclass
 class Explained:
-    """What the rounding of gradients can make where another side exceeded the limit, by the key of the Excess."""
+    """What rounding can make where another side exceeded the limit, by the key of the Excess."""
 
     differences: dict[str, np.ndarray] = field(default_factory=dict)
     """Sizes, as Excess.differences."""
@@ -176,12 +178,12 @@ def follow(request: FollowRequest, report: Report) -> Path:
 
 @task
 def explain(request: FollowRequest, report: Report) -> Path:
-    """Let the leader follow with gradients that are moved by their limit; return the folder of an Explained."""
+    """Let the leader follow with gradients moved by their limit, and weights by rounding; return an Explained."""
     assert request.followed is not None
     side, found = observed(request, report), Explained()
     open_track(request.side.track, "auto").move_gradients(side.model, TOLERANCES["gradients"].limit, request.draw)
     excess = {excess.key: excess.places for excess in evidence.load(Followed, request.followed).excess}
-    side.rehearse(_Explainer(side.model, Trajectory(request.leader), excess, found))
+    side.rehearse(_Explainer(side.model, Trajectory(request.leader), request.draw, excess, found))
     return evidence.save(found, request.folder)
 
 
@@ -254,8 +256,12 @@ class _Differing:
             difference = (array.astype(float) - leader[name]) / scale
             sums = self._sums[name] = self._sums.get(name, 0.0) + difference
             self._note(name, difference.reshape(-1), sums.reshape(-1))
-        self._model.load_weights(leader)
+        self._model.load_weights(self._onward(leader))
         self._done += 1
+
+    def _onward(self, leader: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return the weights from which the next step is done."""
+        return leader
 
     def _note(self, name: str, differences: np.ndarray, sums: np.ndarray) -> None:
         raise NotImplementedError
@@ -292,11 +298,32 @@ class _Follower(_Differing):
 
 
 class _Explainer(_Differing):
-    """Notes how far the leader, its gradients moved, differs from itself where another side exceeded the limit."""
+    """Notes how far the leader, its gradients moved, differs from itself where another side exceeded the limit.
 
-    def __init__(self, model: TrackModel, trajectory: Trajectory, excess: Mapping[str, np.ndarray], found: Explained):
+    Each step is done from weights that are moved by some units of rounding, too: what sums in another order do to a
+    gradient is what such weights do to it, however much the network enlarges that.
+    """
+
+    def __init__(
+        self,
+        model: TrackModel,
+        trajectory: Trajectory,
+        draw: int,
+        excess: Mapping[str, np.ndarray],
+        found: Explained,
+    ):
         super().__init__(model, trajectory)
-        self._excess, self._found = excess, found
+        self._generator, self._excess, self._found = np.random.default_rng(draw), excess, found
+        model.load_weights(self._onward(model.weights()))
+
+    def _onward(self, leader: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return weights that are off by rounding."""
+        return {name: self._rounded(array) for name, array in leader.items()}
+
+    def _rounded(self, array: np.ndarray) -> np.ndarray:
+        if array.dtype.kind != "f":
+            return array
+        return array * (1 + MOVED_UNITS * UNIT * self._generator.choice([-1.0, 1.0], array.shape))
 
     def _note(self, name: str, differences: np.ndarray, sums: np.ndarray) -> None:
         places = self._excess.get(found := key(self._done, name))

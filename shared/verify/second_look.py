@@ -58,14 +58,14 @@ class SecondLook:
             return self._judge_training(name, found, torch, keras)
         if any(request.is_half for side in (torch, keras) for request in side.narrow_requests):
             return replace(found, detail=f"{found.detail}; {_NO_MEASURE}")
-        sides, rung = {self._reference: torch, name: keras}, found.rung
+        sides, rung = {self._reference: torch, name: keras}, found.measured_by or found.rung
         if rung in torch.answered:
             return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))
-        return EXACT[rung](*(self._in_float32(found, each, side) for each, side in sides.items()))
+        return EXACT[found.rung](*(self._in_float32(found, rung, each, side) for each, side in sides.items()))
 
-    def _in_float32(self, found: RungResult, name: SideName, side: Observation) -> Observation:
-        """Return a side with what the rung's probes see in float32 where there are doubts; none is asked for twice."""
-        rung, known = found.rung, self._measured.setdefault((found.rung, name), [])
+    def _in_float32(self, found: RungResult, rung: str, name: SideName, side: Observation) -> Observation:
+        """Return a side with what a rung's probes see in float32 where there are doubts; none is asked for twice."""
+        known = self._measured.setdefault((rung, name), [])
         measured = next((path for doubts, path in known if found.doubts <= doubts), None)
         if measured is None:
             measured = self._ask(

@@ -61,6 +61,48 @@ def torch_images() -> Any:
 IMAGES = Pair(keras_images, torch_images, (SIZE, SIZE, 3), "cross_entropy", SGD(0.1), batch_size=4)
 
 
+# === Dense layers, few rows ===
+
+
+def keras_few(depth: int) -> Any:
+    """Return a chain of dense layers with batch normalisation, and a dropout."""
+    import keras
+    from keras import layers
+
+    chain = [keras.Input((WIDTH,))]
+    for number in range(depth):
+        chain.append(layers.Dense(WIDTH, name=f"hidden{number}"))
+        chain.append(layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{number}"))
+        chain.append(layers.ReLU(name=f"relu{number}"))
+    return keras.Sequential([*chain, layers.Dropout(0.2, name="drop"), layers.Dense(CLASSES, name="logits")])
+
+
+def torch_few(depth: int) -> Any:
+    """Return the same network."""
+    from torch import nn
+
+    from twotrack.torch_track.layers import BatchNorm1d
+
+    network = nn.Sequential()
+    for number in range(depth):
+        network.add_module(f"hidden{number}", nn.Linear(WIDTH, WIDTH))
+        network.add_module(f"norm{number}", BatchNorm1d(WIDTH, eps=1e-5, momentum=0.1))
+        network.add_module(f"relu{number}", nn.ReLU())
+    network.add_module("drop", nn.Dropout(0.2))
+    network.add_module("logits", nn.Linear(WIDTH, CLASSES))
+    return network
+
+
+def few_rows(depth: int, rows: int) -> Pair:
+    """Return the pair, trained on batches of few rows: a batch normalisation of few numbers enlarges rounding."""
+    loss, optimizer = "cross_entropy", SGD(0.01)
+    return Pair(partial(keras_few, depth), partial(torch_few, depth), (8,), loss, optimizer, batch_size=rows)
+
+
+THREE_ROWS, DEEPER = few_rows(24, 3), few_rows(40, 3)
+"""Of the second the first step has lost two digits already."""
+
+
 # === Dense layers ===
 
 WIDTH, DEPTH, SHALLOW = 8, 14, 4

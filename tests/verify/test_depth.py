@@ -9,6 +9,7 @@ from tests.mutation.faults import FAULTS
 from tests.mutation.observing import Gate
 from tests.support.turns import quickest_alone
 from tests.verify.test_rungs import side, trace
+from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.sides import mixed
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, NoRoomError, Strayed, Trajectory
 from twotrack.shared.verify.ladder import Ladder
@@ -49,6 +50,26 @@ def test_twenty_two_convolutions_pass_though_left_alone_the_two_sides_part(track
     assert training.difference < 1e-10
     assert result.certificate.counts["of them from common weights"] == 20
     assert result.certificate.gaps == ()
+
+
+def test_batches_of_three_rows_pass_with_the_rounding_that_a_deep_network_makes_of_them(ladder: Ladder) -> None:
+    request = VerifyRequest(name="tests.verify.deep_pairs:THREE_ROWS", precisions=FOR_THE_VERDICT)
+
+    (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
+
+    assert (result.rungs[-1].rung, result.passed) == ("training", True), result.rungs[-1].detail
+    assert {gap.kind for gap in result.certificate.gaps} <= {GapKind.ROUNDING}
+
+
+def test_what_float32_is_off_says_how_far_training_mode_and_gradients_may_part(ladder: Ladder) -> None:
+    request = VerifyRequest(name="tests.verify.deep_pairs:DEEPER", until="gradients")
+
+    (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
+
+    climbed = {one.rung: one for one in result.rungs}
+    assert result.passed, result.rungs[-1].detail
+    assert TOLERANCES["forward"].limit < climbed["dropout"].difference <= climbed["dropout"].limit < 1e-8
+    assert climbed["gradients"].difference <= climbed["gradients"].limit < 1e-8
 
 
 def test_momentum_over_many_layers_passes_without_an_exception(gate: Gate) -> None:

@@ -51,7 +51,7 @@ def find_difference(led: Led, followed: Followed, explained: Sequence[Explained]
 
 
 def _is_explained(excess: Excess | None, explained: Sequence[Explained]) -> bool:
-    """Return whether the optimizer makes as much of gradients that differ by no more than their own limit."""
+    """Return whether as much comes of gradients that differ by no more than their own limit, and of rounding."""
     if excess is None or not explained:
         return False
     for values, possible in ((excess.differences, "differences"), (excess.sums, "sums")):
@@ -136,7 +136,7 @@ def _gaps(followed: Followed) -> Iterator[Gap]:
             sizes[excess.name] = max(sizes.get(excess.name, 0.0), float(np.abs(excess.differences).max()))
     if sizes:
         detail = (
-            "their gradient is the rounding of zero, of which the optimizer makes a step: a step of theirs is compared "
-            f"to {max(sizes.values()):.0e}, not to {_LIMIT:.0e}"
+            "the network enlarges the rounding in their gradient, or it is the rounding of zero and the optimizer "
+            f"makes a step of it: a step of theirs is compared to {max(sizes.values()):.0e}, not to {_LIMIT:.0e}"
         )
         yield Gap(GapKind.ROUNDING, in_short(sizes), detail)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import TOLERANCES, limit_in
+from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, limit_in
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import widened
@@ -25,6 +26,33 @@ class LayerDifference:
     float64: float
     float32: float | None
     """None where the layer's outputs could not be paired in float32, or were not shown in it."""
+
+
+class Rounding:
+    """How far rounding may part two sides that are one: by a share of what float32 is off on either."""
+
+    def __init__(self, *sides: tuple[Trace, Trace]):
+        """Take each side in float64 and in float32."""
+        self._single = {
+            id(double): single
+            for own, other in sides
+            if len(own.layers) == len(other.layers)
+            for double, single in zip(own.layers, other.layers, strict=True)
+        }
+        pairs = [pair for own, other in sides for pair in zip(own.outputs, other.outputs, strict=False)]
+        self.outputs = max((rounding_share(relative(*pair)) for pair in pairs), default=0.0)
+        """Of the models' outputs, relative as differences are."""
+
+    def of(self, *layers: LayerTrace) -> float:
+        """Return it for what layers of either side give."""
+        known = [(layer, self._single[id(layer)]) for layer in layers if id(layer) in self._single]
+        off = (layer_difference(layer.outputs, single.outputs, layer.digested) for layer, single in known)
+        return max(map(rounding_share, off), default=0.0)
+
+
+def rounding_share(off: float) -> float:
+    """Return what rounding may add in float64, of what float32 is off: nothing where that is not finite."""
+    return ROUNDING_SHARE * min(off, 1.0) if isfinite(off) else 0.0
 
 
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
@@ -51,19 +79,22 @@ def _compiled(name: str) -> Gap:
     return Gap(GapKind.NOT_RUN, "torch.compile", detail)
 
 
-def compare_forward(torch: Trace, keras: Trace, precision: Precision = "float64") -> RungResult:
-    """Compare two traces of one precision."""
-    limit = limit_in("forward", precision)
+def compare_forward(
+    torch: Trace, keras: Trace, precision: Precision = "float64", rounding: Rounding | None = None
+) -> RungResult:
+    """Compare two traces of one precision, with what rounding was found to add."""
+    rounding, limit = rounding or Rounding(), limit_in("forward", precision)
+    allowed = max(limit, rounding.outputs)
     if len(torch.outputs) != len(keras.outputs):
         detail = f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch"
         return RungResult("forward", False, detail, place=FailurePlace.OUTPUTS)
     difference = output_difference(torch, keras)
     matched = list(matched_layers(torch, keras))
-    if difference <= limit:
+    if difference <= allowed:
         detail = f"outputs and {len(matched)} named layers compared"
         counts = {"outputs": len(keras.outputs), "layers": len(matched)}
-        return RungResult("forward", True, detail, difference, limit=limit, counts=counts)
-    diverging = first_diverging(torch, keras, limit)
+        return RungResult("forward", True, detail, difference, limit=allowed, counts=counts)
+    diverging = first_diverging(torch, keras, limit, rounding)
     if diverging:
         return _diverging(*diverging, limit)
     shapes = ", ".join(
@@ -71,7 +102,7 @@ def compare_forward(torch: Trace, keras: Trace, precision: Precision = "float64"
         for torch_output, keras_output in zip(torch.outputs, keras.outputs, strict=True)
     )
     detail = f"the outputs differ ({shapes}) although every layer that both sides name agrees"
-    return RungResult("forward", False, detail, difference, limit=limit, place=FailurePlace.OUTPUTS)
+    return RungResult("forward", False, detail, difference, limit=allowed, place=FailurePlace.OUTPUTS)
 
 
 def output_difference(torch: Trace, keras: Trace) -> float:
@@ -93,7 +124,7 @@ def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, Lay
 
 
 def first_diverging(
-    torch: Trace, keras: Trace, limit: float = TOLERANCES["forward"].limit
+    torch: Trace, keras: Trace, limit: float = TOLERANCES["forward"].limit, rounding: Rounding | None = None
 ) -> tuple[LayerTrace, LayerTrace] | None:
     """Return the first layers of one name that give something else; None if there are none.
 
@@ -101,7 +132,8 @@ def first_diverging(
     without its last projection, and what it gives is found later on the other side.
     """
     for torch_layer, keras_layer in matched_layers(torch, keras):
-        if layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested) > limit and not (
+        allowed = max(limit, rounding.of(torch_layer, keras_layer)) if rounding else limit
+        if layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested) > allowed and not (
             _comes_later(torch_layer, keras_layer, keras, limit) or _comes_later(keras_layer, torch_layer, torch, limit)
         ):
             return torch_layer, keras_layer

@@ -1,6 +1,6 @@
 """The rung gradients: equal loss on the first batch, and equal gradients of every trainable weight."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,36 +8,44 @@ import numpy as np
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES, limit_in
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.digests import SIZE, differences
+from twotrack.shared.verify.draws import DROPOUT, SideDraws
 from twotrack.shared.verify.keeping import apart, largest
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
-from twotrack.shared.verify.rungs.forward import compare_forward
+from twotrack.shared.verify.rungs.dropout import compare_in_training
+from twotrack.shared.verify.rungs.forward import rounding_share
 from twotrack.shared.verify.trace import Trace, same_losses
 
 
 def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
-    own = torch.traces["float64"], keras.traces["float64"]
-    result = compare_gradients(*own)
+    own, sides = (torch.traces["float64"], keras.traces["float64"]), (torch.traces, keras.traces)
+    single = [side["float32"] for side in sides if "float32" in side]
+    result = compare_gradients(*own, single=single)
     if result.passed and own[0].on_drawn and own[1].on_drawn:
         drawn = compare_gradients(own[0].on_drawn, own[1].on_drawn)
         if not drawn.passed:
             return replace(drawn, detail=f"on drawn weights and inputs, {drawn.detail}")
     if result.passed and torch.draws.draws:
         # The loss may not feel what differs in training mode, and the rung dropout fails only at what draws.
-        forward = compare_forward(torch.draws.trace, keras.draws.trace)
+        forward = compare_in_training(*(side.probe(DROPOUT, SideDraws) for side in (torch, keras)))
         if not forward.passed:
             return replace(forward, rung="gradients", detail=f"in training mode, {forward.detail}")
     result = compare_rows(*own, result) if result.passed else result
     return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
 
 
-def compare_gradients(torch: Trace, keras: Trace, precision: Precision = "float64") -> RungResult:
-    """Compare two traces of one precision."""
-    limit = limit_in("gradients", precision)
+def compare_gradients(
+    torch: Trace, keras: Trace, precision: Precision = "float64", single: Sequence[Trace] = ()
+) -> RungResult:
+    """Compare two traces of one precision; with those of both sides in float32, by what rounding was found to add."""
+    limit, sides = limit_in("gradients", precision), zip((torch, keras), single, strict=False)
+    rounding = [gradient_rounding(*side) for side in sides]
+    # One number such as the loss may be right in float32 by chance: all gradients hold what the network makes of it.
+    enlarged = max((share for side in rounding for share in side.values()), default=0.0)
     torch_losses, keras_losses = same_losses(torch, keras)
     loss = relative(np.array(torch_losses[:1]), np.array(keras_losses[:1]))
-    if loss > limit_in("forward", precision):
+    if loss > max(limit_in("forward", precision), enlarged):
         detail = f"the loss is {keras_losses[0]:.9g} in Keras, {torch_losses[0]:.9g} in torch, on equal outputs"
         detail += _beside_the_loss(keras)
         return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)
@@ -46,17 +54,33 @@ def compare_gradients(torch: Trace, keras: Trace, precision: Precision = "float6
         detail = f"'{unmatched}' is trained on one side only"
         return RungResult("gradients", False, detail, limit=limit, place=FailurePlace.WEIGHT, where=unmatched)
     found = gradient_differences(torch, keras)
-    worst = max(found.values(), default=0.0)
-    if worst <= limit:
+    allowed = {name: max([limit, *(one.get(name, 0.0) for one in rounding)]) for name in found}
+    diverging = [name for name, difference in found.items() if not difference <= allowed[name]]
+    if not diverging:
+        worst = max(found, key=lambda name: found[name] / allowed[name], default="")
         counts = {"gradients": len(found)}
         detail = f"{len(found)} gradients compared{_aside(torch, keras)}"
-        return RungResult("gradients", True, detail, worst, limit=limit, counts=counts)
+        return RungResult(
+            "gradients", True, detail, found.get(worst, 0.0), limit=allowed.get(worst, limit), counts=counts
+        )
     # Backpropagation starts at the end: the last diverging weight in the order of the layers is the first to go wrong.
-    name = [name for name, difference in found.items() if difference > limit][-1]
+    name = diverging[-1]
     is_finite = finite([torch.gradients[name], keras.gradients[name]])
     how = f"differs by {found[name]:.1e}" if is_finite else "has NaN or infinity"
     detail = f"the gradient of '{name}' {how}"
     return RungResult("gradients", False, detail, found[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
+
+
+def gradient_rounding(double: Trace, single: Trace) -> dict[str, float]:
+    """Return what rounding may add to each gradient of a side, relative as differences are, by what float32 is off.
+
+    Batch normalisation of few numbers, layer behind layer, enlarges rounding by orders.
+    """
+    scales, both = gradient_scales(double), single.gradients.keys() & double.gradients.keys()
+    return {
+        name: rounding_share(apart(double.gradients[name], single.gradients[name], double.digested, scales[name]))
+        for name in both
+    }
 
 
 def compare_rows(torch: Trace, keras: Trace, result: RungResult) -> RungResult:
