@@ -53,11 +53,13 @@ def test_two_processes_of_torch_do_the_training_of_one_and_a_sum_in_place_of_the
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", sorted(tasks.FAULTS))
-def test_a_fault_of_replicas_is_seen(pool: WorkerPool, tmp_path: Path, fault: str):
-    pair = NORMALISED if "buffers" in fault else PLAIN
+@pytest.mark.parametrize(
+    ("fault", "track"), [(fault, track) for fault, tracks in tasks.FAULTS.items() for track in tracks]
+)
+def test_a_fault_of_replicas_is_seen(pool: WorkerPool, tmp_path: Path, fault: str, track: str):
+    pair = f"tests.replicas.pairs:{tasks.PAIRS.get(fault, 'DENSE')}"
 
-    assert not measured(pool, tmp_path, "torch", pair, fault).is_equal
+    assert not measured(pool, tmp_path, track, pair, fault).is_equal
 
 
 @pytest.mark.slow
@@ -69,19 +71,40 @@ def test_replicas_do_the_training_of_one(pool: WorkerPool, tmp_path: Path, track
     assert measured(pool, tmp_path, track, f"tests.replicas.pairs:{name}").apart.largest < LIMIT
 
 
+CAUSES = {
+    ("BATCH_NORM", "statistics"): ("torch", "keras:tensorflow", "keras:torch"),
+    ("CLIPPED", "clipping"): ("keras:tensorflow",),
+    ("CLIPPED_BATCH_NORM", "both"): ("keras:tensorflow",),
+    ("SUMMED", "sum"): ("torch", "keras:torch"),
+    ("CENTRED", "whole"): ("torch", "keras:tensorflow", "keras:torch"),
+}
+"""Of pairs that frameworks do not train on several replicas as on one: by pair and cause, where."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("track", ["torch", "keras:tensorflow", "keras:torch"])
-def test_statistics_of_a_share_are_proved_to_be_the_cause(pool: WorkerPool, tmp_path: Path, track: str):
-    found = measured(pool, tmp_path, track, NORMALISED, synchronised=False)
+@pytest.mark.parametrize(
+    ("pair", "cause", "track"), [(*case, track) for case, tracks in CAUSES.items() for track in tracks]
+)
+def test_what_parts_replicas_is_proved(pool: WorkerPool, tmp_path: Path, pair: str, cause: str, track: str):
+    found = measured(pool, tmp_path, track, f"tests.replicas.pairs:{pair}", synchronised=False)
 
     assert not found.is_equal
     assert found.cause is not None
-    assert found.cause.name == "statistics"
+    assert found.cause.name == cause
 
 
 @pytest.mark.slow
-def test_jax_normalises_the_whole_batch_by_itself(pool: WorkerPool, tmp_path: Path):
-    assert measured(pool, tmp_path, "keras:jax", NORMALISED, synchronised=False).is_equal
+@pytest.mark.parametrize(
+    ("pair", "track"),
+    [
+        *((pair, "keras:jax") for pair, _ in CAUSES),  # one program, whose batch is whole
+        *(("CLIPPED", track) for track in ("torch", "keras:torch")),
+        ("SUMMED", "keras:tensorflow"),  # which adds replicas up, and divides means alone
+        *(("SYNCHRONISED", track) for track in ("torch", "keras:tensorflow")),
+    ],
+)
+def test_what_a_framework_does_as_on_one_replica_is_equal(pool: WorkerPool, tmp_path: Path, pair: str, track: str):
+    assert measured(pool, tmp_path, track, f"tests.replicas.pairs:{pair}", synchronised=False).is_equal
 
 
 def test_the_verdict_names_side_size_and_cause():
