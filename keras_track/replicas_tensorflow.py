@@ -77,8 +77,7 @@ class _Mirrored(Training):
             lambda context: _rows(batch_of(x, fed), parts[context.replica_id_in_sync_group])
         )
         with ExitStack() as stack:  # which replica is traced changes wherever they exchange anything
-            replaced(stack, loss_module, "scale_loss_for_distribution", self._scaled)
-            replaced(stack, loss_module, "unscale_loss_for_distribution", self._unscaled)
+            self._weigh(network.optimizer, stack)
             replaced(stack, backend.random, "draw_seed", _apart(backend.random.draw_seed))
             if self._replicas.clips_mean:
                 _reduce_first(network, stack)
@@ -96,16 +95,29 @@ class _Mirrored(Training):
             rows = tensorflow.shape(keras.tree.flatten(data)[0])[0]
             own = tensorflow.cast(rows, keras.config.floatx())
             total = tensorflow.distribute.get_replica_context().all_reduce("SUM", own)
-            self._parts[_replica()] = own / total if self._replicas.reduction == "mean" else tensorflow.ones_like(own)
+            self._parts[_replica()] = own / total if self._replicas.reduction != "sum" else tensorflow.ones_like(own)
             return network.train_step(data)
 
         return step
+
+    def _weigh(self, optimizer: Any, stack: ExitStack) -> None:
+        """Let each replica's loss count by its part: where Keras divides one by the replicas, or whatever it is."""
+        if self._replicas.reduction == "scalar":
+            scale = optimizer.scale_loss
+            replaced(stack, optimizer, "scale_loss", lambda loss: self._scaled(scale(loss)))
+        scaled, unscaled = (_same, _same) if self._replicas.reduction == "scalar" else (self._scaled, self._unscaled)
+        replaced(stack, loss_module, "scale_loss_for_distribution", scaled)
+        replaced(stack, loss_module, "unscale_loss_for_distribution", unscaled)
 
     def _scaled(self, value: Any) -> Any:
         return value * tensorflow.cast(self._parts[_replica()], value.dtype)
 
     def _unscaled(self, value: Any) -> Any:
         return value / tensorflow.cast(self._parts[_replica()], value.dtype)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _apart(draw_seed: Callable[[Any], Any]) -> Callable[[Any], Any]:

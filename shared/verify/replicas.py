@@ -123,10 +123,12 @@ CHANGES: Mapping[str, Change] = {
     "clipping": lambda one: replace(one, clips_mean=True),
     "both": lambda one: replace(one, synchronised=True, clips_mean=True),
     "sum": lambda one: replace(one, reduction="sum"),
+    "scalar": lambda one: replace(one, reduction="scalar"),
     "whole": lambda one: replace(one, sharing="whole"),
 }
 """By name, the likeliest first: statistics of the whole batch; clipping of averaged gradients; both; the sum of the
-losses in place of their mean; the whole batch on every replica, so that nothing is shared out."""
+losses in place of their mean; the mean of what MirroredStrategy takes for a sum; the whole batch on every replica, so
+that nothing is shared out."""
 
 
 @task

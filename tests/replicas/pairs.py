@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twotrack import SGD, Adam, ClipValue, CustomLoss, Pair
+from twotrack import SGD, Adam, ClipValue, CustomLoss, Huber, Pair
 
 ROWS = 9
 """Of a batch: two replicas get 5 and 4."""
@@ -95,6 +95,20 @@ def _torch_sum() -> Any:
     return lambda outputs, targets: ((outputs - targets) ** 2).mean(-1).sum()
 
 
+def _keras_scalar() -> Any:
+    import keras
+
+    class Squares(keras.losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return keras.ops.mean((y_pred - y_true) ** 2)
+
+    return Squares()
+
+
+def _torch_mean() -> Any:
+    return lambda outputs, targets: ((outputs - targets) ** 2).mean()
+
+
 def _pair(keras: Callable[[Any, Any], Any], torch: Callable[[Any], dict[str, Any]], **options: Any) -> Pair:
     return Pair(keras=_keras((6,), keras), torch=_torch(torch), input_shape=(6,), batch_size=ROWS, **options)
 
@@ -109,4 +123,7 @@ SYNCHRONISED = _pair(_synchronised, _torch_synchronised)
 CLIPPED = _pair(_dense, _torch_dense, optimizer=CLIPS)
 CLIPPED_BATCH_NORM = _pair(_batch_norm, _torch_batch_norm, optimizer=CLIPS)
 SUMMED = _pair(_dense, _torch_dense, optimizer=SGD(0.01), loss=CustomLoss(_keras_sum, _torch_sum, target="real"))
+SCALAR = _pair(_dense, _torch_dense, loss=CustomLoss(_keras_scalar, _torch_mean, target="real"))
+SPECIFIED = _pair(_dense, _torch_dense, loss=Huber(delta=0.5))
+"""A loss that twotrack writes itself, in Keras too."""
 CENTRED = _pair(_centred, _torch_centred)

@@ -41,6 +41,22 @@ def follow(request: FaultRequest, report: Report) -> None:
         track.follow(side.model, request.seat)
 
 
+@task
+def scaled_losses(factor: float) -> list[float]:
+    """Return twotrack's own losses of outputs 1 and targets 0, a mean and a sum, where Keras scales means so."""
+    import keras
+    import numpy as np
+    from keras.src.losses import loss as loss_module
+
+    from twotrack.keras_track import losses
+    from twotrack.shared.spec.loss_specs import SquaredError
+
+    specs = SquaredError(divisor="all"), SquaredError(divisor="nothing")
+    with patch.object(loss_module, "scale_loss_for_distribution", lambda value: factor * value):
+        found = [losses.build(one)(np.zeros((4, 1)), np.ones((4, 1))) for one in specs]
+    return [float(keras.ops.convert_to_numpy(one)) for one in found]
+
+
 class _Faulty(replicas._Measurement):
     _request: FaultRequest
 
@@ -246,11 +262,13 @@ def _own_running_statistics() -> Patches:
     def wrong(alone: Any) -> Any:
         whole = over_all(alone)
 
-        def batch_norm(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, training: bool, *rest: Any) -> Any:
-            if not training:
-                return alone(x, mean, variance, weight, bias, training, *rest)
-            alone(x.detach(), mean, variance, None, None, training, *rest)
-            return whole(x, None, None, weight, bias, training, *rest)
+        def batch_norm(
+            x: Any, mean: Any, variance: Any, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+        ) -> Any:
+            if training:
+                alone(x.detach(), mean, variance, None, None, training, momentum, eps)
+                mean = variance = None
+            return whole(x, mean, variance, weight, bias, training, momentum, eps)
 
         return batch_norm
 

@@ -52,6 +52,11 @@ def test_two_processes_of_torch_do_the_training_of_one_and_a_sum_in_place_of_the
     assert wrong.apart.gradient == pytest.approx(1.0)  # Adam's steps hide a factor of two; the gradients show it
 
 
+def test_a_mean_of_twotracks_own_is_scaled_where_keras_scales_means_and_a_sum_is_not(workers: WorkerPool):
+    """MirroredStrategy adds up; without it two replicas would have twice the gradients of one."""
+    assert workers.call("keras:torch", tasks.scaled_losses, 0.5) == [0.5, 4.0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "track"), [(fault, track) for fault, tracks in tasks.FAULTS.items() for track in tracks]
@@ -64,7 +69,7 @@ def test_a_fault_of_replicas_is_seen(pool: WorkerPool, tmp_path: Path, fault: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("track", ["torch", "keras:tensorflow", "keras:jax", "keras:torch"])
-@pytest.mark.parametrize("name", ["DENSE", "BATCH_NORM", "LAYER_NORM"])
+@pytest.mark.parametrize("name", ["DENSE", "BATCH_NORM", "LAYER_NORM", "SPECIFIED"])
 def test_replicas_do_the_training_of_one(pool: WorkerPool, tmp_path: Path, track: str, name: str):
     assert isinstance(getattr(pairs, name).batch_size, int)
 
@@ -76,6 +81,7 @@ CAUSES = {
     ("CLIPPED", "clipping"): ("keras:tensorflow",),
     ("CLIPPED_BATCH_NORM", "both"): ("keras:tensorflow",),
     ("SUMMED", "sum"): ("torch", "keras:torch"),
+    ("SCALAR", "scalar"): ("keras:tensorflow",),
     ("CENTRED", "whole"): ("torch", "keras:tensorflow", "keras:torch"),
 }
 """Of pairs that frameworks do not train on several replicas as on one: by pair and cause, where."""
@@ -99,6 +105,7 @@ def test_what_parts_replicas_is_proved(pool: WorkerPool, tmp_path: Path, pair: s
     [
         *((pair, "keras:jax") for pair, _ in CAUSES),  # one program, whose batch is whole
         *(("CLIPPED", track) for track in ("torch", "keras:torch")),
+        *(("SCALAR", track) for track in ("torch", "keras:torch")),
         ("SUMMED", "keras:tensorflow"),  # which adds replicas up, and divides means alone
         *(("SYNCHRONISED", track) for track in ("torch", "keras:tensorflow")),
     ],

@@ -13,6 +13,7 @@ CAUSES: Mapping[str, str] = {
     "both": "each replica normalises its own share of the batch and clips its own gradients; with both over the whole "
     "batch",
     "sum": "the loss is a sum over rows, and the mean of the replicas' gradients is taken; with their sum",
+    "scalar": "the loss is a single number, which MirroredStrategy adds up over replicas as it stands; with its mean",
     "whole": "something takes the rows of a batch together, such as a loss that is no mean over rows, so that shares "
     "are no parts of it; with the whole batch on every replica",
 }
