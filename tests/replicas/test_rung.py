@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.replicas import pairs, tasks
+from twotrack.shared.report.ladder_text import ladder_text
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify import evidence
-from twotrack.shared.verify.replicas import LIMIT, ReplicasEvidence
+from twotrack.shared.verify.ladder import TrackResult
+from twotrack.shared.verify.replicas import LIMIT, Apart, ReplicasEvidence, Trained, Tried
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import RungResult
 from twotrack.shared.verify.rungs.replicas import OnReplicas, check_replicas
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -115,8 +119,6 @@ def test_what_a_framework_does_as_on_one_replica_is_equal(pool: WorkerPool, tmp_
 
 
 def test_the_verdict_names_side_size_and_cause():
-    from twotrack.shared.verify.replicas import Apart, Trained, Tried
-
     equal = ReplicasEvidence(several=Trained(losses=[1.0]))
     apart = Apart(gradient=3.4, loss=0.17, weight=0.95, where="norm.moving_mean", step=1)
     wrong = ReplicasEvidence(
@@ -131,9 +133,25 @@ def test_the_verdict_names_side_size_and_cause():
     assert "with the statistics of the whole batch 8e-13 is left" in result.detail
 
 
-def test_a_difference_that_nothing_mends_has_no_cause():
-    from twotrack.shared.verify.replicas import Apart, Trained, Tried
+def test_a_pair_that_fails_on_replicas_has_passed_all_rungs_that_it_has():
+    result = RungResult("replicas", False, "2 replicas of torch do not train as one does", limit=LIMIT)
 
+    text = ladder_text(VerifyRequest(name=PLAIN), [TrackResult("keras:jax", [result], [])])
+
+    assert "FAIL  replicas" in text
+    assert "not reached" not in text
+
+
+@pytest.mark.parametrize(("weight", "is_told"), [("norm.moving_mean", True), ("hidden.kernel", False)])
+def test_statistics_of_the_whole_batch_are_told_of_where_there_are_any(weight: str, is_told: bool):
+    side = ReplicasEvidence(synchronised=True, several=Trained(losses=[1.0], weights=[{weight: np.zeros(2)}]))
+
+    notes = check_replicas(OnReplicas(2, side, side)).notes
+
+    assert bool(notes) == is_told
+
+
+def test_a_difference_that_nothing_mends_has_no_cause():
     several, apart = Trained(losses=[1.0]), Apart(gradient=1.0)
     wrong = ReplicasEvidence(several=several, apart=apart, tried=[Tried("whole", Apart(gradient=1.0))])
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from twotrack.shared.verify.replicas import LIMIT, Apart, ReplicasEvidence, apart
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
+from twotrack.shared.verify.suspects import STATISTICS
 
 RUNG = "replicas"
 CAUSES: Mapping[str, str] = {
@@ -103,5 +104,6 @@ def _gaps(found: OnReplicas, between: Apart) -> Iterator[Gap]:
 
 
 def _notes(found: OnReplicas) -> Iterator[str]:
-    if any(one.synchronised for one in found.sides.values()):
+    named = (name for one in found.sides.values() if one.synchronised for each in one.several.weights for name in each)
+    if any(name.endswith(STATISTICS) for name in named):
         yield "on replicas batch normalisation takes the statistics of the whole batch, as in runs of twotrack"
