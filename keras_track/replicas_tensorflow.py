@@ -16,8 +16,11 @@ from keras.src.losses import loss as loss_module
 
 from twotrack.keras_track.primitives import replaced
 from twotrack.keras_track.replicas import Fed, Training, batch_of, require_on
+from twotrack.shared.errors import UserError
 from twotrack.shared.spec.draws import Base, DrawsOfShare, DrawSource
+from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.replicas import Replicas, Share
+from twotrack.shared.spec.update_options import EMA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +56,19 @@ class _Mirrored(Training):
     def scope(self) -> AbstractContextManager[None]:
         """Return a block that makes variables with a copy on every replica."""
         return self._strategy.scope()
+
+    def require(self, optimizer: Optimizer) -> None:
+        """Raise UserError for what a step under MirroredStrategy cannot hold."""
+        if isinstance(optimizer, Sophia):
+            raise UserError(
+                "--replicas: Sophia's curvature is not shared out on track 'keras:tensorflow'; use another track or "
+                "another optimizer."
+            )
+        if isinstance(optimizer.average, EMA) and optimizer.average.overwrite_every:
+            raise UserError(
+                "--replicas: on track 'keras:tensorflow' averages cannot be written over the weights within a step; "
+                "leave out EMA's overwrite_every, or use another track."
+            )
 
     @contextmanager
     def judging(self, network: keras.Model) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twotrack import SGD, Adam, ClipValue, CustomLoss, Huber, Pair
+from twotrack import EMA, SGD, Adam, AdamW, ClipGlobalNorm, ClipValue, CustomLoss, Huber, Pair, Sophia
 
 ROWS = 9
 """Of a batch: two replicas get 5 and 4."""
@@ -123,6 +123,9 @@ SYNCHRONISED = _pair(_synchronised, _torch_synchronised)
 CLIPPED = _pair(_dense, _torch_dense, optimizer=CLIPS)
 CLIPPED_BATCH_NORM = _pair(_batch_norm, _torch_batch_norm, optimizer=CLIPS)
 SUMMED = _pair(_dense, _torch_dense, optimizer=SGD(0.01), loss=CustomLoss(_keras_sum, _torch_sum, target="real"))
+UPDATES = _pair(_dense, _torch_dense, optimizer=AdamW(1e-3, accumulate=2, clip=ClipGlobalNorm(0.1), average=EMA()))
+OVERWRITTEN = _pair(_dense, _torch_dense, optimizer=AdamW(1e-3, average=EMA(overwrite_every=5)))
+SOPHIA = _pair(_dense, _torch_dense, optimizer=Sophia(1e-3, interval=3))
 SCALAR = _pair(_dense, _torch_dense, loss=CustomLoss(_keras_scalar, _torch_mean, target="real"))
 SPECIFIED = _pair(_dense, _torch_dense, loss=Huber(delta=0.5))
 """A loss that twotrack writes itself, in Keras too."""

@@ -73,11 +73,23 @@ def test_a_fault_of_replicas_is_seen(pool: WorkerPool, tmp_path: Path, fault: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("track", ["torch", "keras:tensorflow", "keras:jax", "keras:torch"])
-@pytest.mark.parametrize("name", ["DENSE", "BATCH_NORM", "LAYER_NORM", "SPECIFIED"])
+@pytest.mark.parametrize("name", ["DENSE", "BATCH_NORM", "LAYER_NORM", "SPECIFIED", "UPDATES"])
 def test_replicas_do_the_training_of_one(pool: WorkerPool, tmp_path: Path, track: str, name: str):
     assert isinstance(getattr(pairs, name).batch_size, int)
 
     assert measured(pool, tmp_path, track, f"tests.replicas.pairs:{name}").apart.largest < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SOPHIA", "OVERWRITTEN"])
+@pytest.mark.parametrize("track", ["torch", "keras:tensorflow", "keras:jax", "keras:torch"])
+def test_what_mirrored_steps_cannot_hold_is_refused_there_alone(
+    pool: WorkerPool, tmp_path: Path, track: str, name: str
+):
+    found = measured(pool, tmp_path, track, f"tests.replicas.pairs:{name}")
+
+    assert found.refused.startswith("--replicas: ") == (track == "keras:tensorflow")
+    assert found.apart.largest < LIMIT
 
 
 CAUSES = {
