@@ -163,6 +163,22 @@ def test_statistics_of_the_whole_batch_are_told_of_where_there_are_any(weight: s
     assert bool(notes) == is_told
 
 
+@pytest.mark.parametrize("grows", [False, True])
+def test_other_weights_with_the_same_losses_are_a_difference_unless_rounding_grows(grows: bool):
+    """Running statistics by another rule change no loss of a training."""
+    torch, keras = (
+        ReplicasEvidence(several=Trained(losses=[1.0], weights=[{"norm.moving_variance": np.array([value])}]))
+        for value in (1.0, 1.1)
+    )
+
+    result = check_replicas(OnReplicas(2, torch, keras), grows)
+
+    assert result.passed == grows
+    assert result.difference == pytest.approx(0.1)
+    assert bool(result.gaps) == grows
+    assert ("norm.moving_variance" in result.detail) != grows
+
+
 def test_a_difference_that_nothing_mends_has_no_cause():
     several, apart = Trained(losses=[1.0]), Apart(gradient=1.0)
     wrong = ReplicasEvidence(several=several, apart=apart, tried=[Tried("whole", Apart(gradient=1.0))])

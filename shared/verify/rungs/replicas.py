@@ -35,14 +35,19 @@ class OnReplicas:
         return {name: one for name, one in {"torch": self.torch, "Keras": self.keras}.items() if not one.refused}
 
 
-def check_replicas(found: OnReplicas) -> RungResult:
-    """Judge both sides against one replica, then their replicas against each other."""
+def check_replicas(found: OnReplicas, grows: bool = False) -> RungResult:
+    """Judge both sides against one replica, then their replicas against each other.
+
+    Where rounding grows, as in the sides' own trainings on one replica, weights may part from each other.
+    """
     sides, both = found.sides, len(found.sides) > 1
     between = apart(found.torch.several, found.keras.several) if both else Apart()
     wrong = [_wrong(name, found.count, one) for name, one in sides.items() if not one.is_equal]
-    if both and not wrong and max(between.gradient, between.loss) > LIMIT:
-        wrong = [f"{found.count} replicas of torch and of Keras differ: {_sizes(between)}"]
-    largest = [one.apart.largest for one in sides.values()] + [between.largest] * (both and not wrong)
+    grows = grows or any(one.from_common is not None for one in sides.values())
+    if both and not wrong and max(between.gradient, between.loss, 0.0 if grows else between.weight) > LIMIT:
+        place = f", first in '{between.where}'" if between.where else ""
+        wrong = [f"{found.count} replicas of torch and of Keras differ: {_sizes(between)}{place}"]
+    largest = [one.apart.largest for one in sides.values()] + [between.largest] * (both and all(one.is_equal for one in sides.values()))
     steps = sum(len(one.several.losses) for one in sides.values())
     first = next((one.apart for one in sides.values() if not one.is_equal), between)
     return RungResult(
@@ -54,7 +59,7 @@ def check_replicas(found: OnReplicas) -> RungResult:
         place=FailurePlace.WEIGHT if wrong else FailurePlace.NOWHERE,
         where=first.where if wrong else "",
         counts={f"steps on {found.count} replicas": steps} if sides else {},
-        gaps=tuple(_gaps(found, between)),
+        gaps=tuple(_gaps(found, between, grows)),
         notes=tuple(_notes(found)),
     )
 
@@ -86,7 +91,7 @@ def _passed(found: OnReplicas, between: Apart) -> str:
     return f"{found.count} replicas: {steps} steps as one replica does them; apart: {own}{other}"
 
 
-def _gaps(found: OnReplicas, between: Apart) -> Iterator[Gap]:
+def _gaps(found: OnReplicas, between: Apart, grows: bool) -> Iterator[Gap]:
     for name, one in {"torch": found.torch, "Keras": found.keras}.items():
         if one.refused:
             yield Gap(GapKind.NOT_RUN, RUNG, f"{found.count} replicas of {name}: {one.refused}")
@@ -96,7 +101,7 @@ def _gaps(found: OnReplicas, between: Apart) -> Iterator[Gap]:
                 f"from common weights agree to {one.from_common:.0e}"
             )
             yield Gap(GapKind.ROUNDING, RUNG, detail)
-    if len(found.sides) > 1 and all(one.is_equal for one in found.sides.values()) and between.weight > LIMIT:
+    if grows and len(found.sides) > 1 and all(one.is_equal for one in found.sides.values()) and between.weight > LIMIT:
         detail = (
             f"the replicas of both sides part as rounding grows ({between.weight:.0e}), as one replica of each does"
         )
