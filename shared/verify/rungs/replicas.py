@@ -47,7 +47,9 @@ def check_replicas(found: OnReplicas, grows: bool = False) -> RungResult:
     if both and not wrong and max(between.gradient, between.loss, 0.0 if grows else between.weight) > LIMIT:
         place = f", first in '{between.where}'" if between.where else ""
         wrong = [f"{found.count} replicas of torch and of Keras differ: {_sizes(between)}{place}"]
-    largest = [one.apart.largest for one in sides.values()] + [between.largest] * (both and all(one.is_equal for one in sides.values()))
+    largest = [one.apart.largest for one in sides.values()]
+    if both and all(one.is_equal for one in sides.values()):
+        largest.append(between.largest)
     steps = sum(len(one.several.losses) for one in sides.values())
     first = next((one.apart for one in sides.values() if not one.is_equal), between)
     return RungResult(
