@@ -74,7 +74,13 @@ CROSS_ENTROPY = (
             },
         ),
     ),
-)
+    Exercise(
+        "Shares, not logits.",
+        Model("torch", "shares", "Dense(3) and Softmax() on four features, under the squared error", (4,),
+              "mean_squared_error"),
+    ),
+    Exercise("A temperature.", Model("keras", "Temperature", "Linear(4, 3)(x) / 2", (4,), "cross_entropy")),
+)  # fmt: skip
 BACKPROP = (
     Exercise(
         "Derive it for the sigmoid.",
@@ -206,6 +212,16 @@ FRAMEWORKS = (
     ),
     Exercise("Say it twice."),
     Exercise("Choose."),
+    Exercise(
+        "Two defaults.",
+        Model("torch", "two_defaults", "Dense(16), LayerNormalization(), LeakyReLU() and Dense(1)", CUSTOMER,
+              "binary_cross_entropy"),
+    ),
+    Exercise(
+        "The other way round.",
+        Model("keras", "normalised_by_batch", "Linear(40, 16), BatchNorm1d(16), ELU(), Dropout(0.5), Linear(16, 1)",
+              CUSTOMER, "binary_cross_entropy"),
+    ),
 )  # fmt: skip
 CONVOLUTION = (
     Exercise(
@@ -226,6 +242,16 @@ CONVOLUTION = (
         Number("the places along one side", numbers.places(29, 3, 2, 0), 0,
                {"what it is without zeros": numbers.places(28, 3, 2, 0),
                 "what it is at stride 1": numbers.places(28, 3, 1, 1)}),
+    ),
+    Exercise(
+        "Every other pixel.",
+        Model("torch", "dilated_convolution", 'Conv2D(4, 3, dilation_rate=2, padding="same", activation="relu"), '
+              'MaxPooling2D(2, padding="same"), the mean over all places, Dense(3)', (9, 9, 2), "cross_entropy"),
+    ),
+    Exercise(
+        "Two zeros on every side.",
+        Model("keras", "PaddedConvolution", "Conv2d(2, 4, 5, stride=2, padding=2), ReLU, AvgPool2d(2), the mean over "
+              "all places, Linear(4, 3)", (10, 10, 2), "cross_entropy"),
     ),
 )  # fmt: skip
 MNIST_CNN = (
@@ -273,6 +299,15 @@ SEQUENCES = (
         Number("the pairs of 192 steps", numbers.pairs(192), 0, {"what 48 steps have": numbers.pairs(48)}),
     ),
     Exercise("Which one?"),
+    Exercise(
+        "Both ways.",
+        Model("torch", "both_ways", "Bidirectional(LSTM(8)) and Dense(1)", MONTHS, "binary_cross_entropy"),
+    ),
+    Exercise(
+        "No future.",
+        Model("keras", "NoFuture", "x + MultiheadAttention(16, 2)(x, x, x), each place looking at those up to its own, "
+              "the mean over the places, Linear(16, 1)", (8, 16), "binary_cross_entropy"),
+    ),
 )  # fmt: skip
 CHURN_RNN = (
     Exercise(
@@ -363,15 +398,6 @@ REVIEW_BERT = (
               {"tokens": TOKENS}, "binary_cross_entropy"),
     ),
 )  # fmt: skip
-PRACTICE = (
-    Exercise(
-        "The first loss.",
-        Number("the loss", numbers.loss_of_guessing(5), 2,
-               {"the loss of guessing between two": numbers.loss_of_guessing(2)}),
-    ),
-    Exercise("By heart, with dropout."),
-    Exercise("The better score."),
-)  # fmt: skip
 SHOP_TRANSFER = (
     Exercise("Which stage matters?"),
     Exercise("Sharper pictures."),
@@ -384,6 +410,25 @@ SHOP_TRANSFER = (
         "Channel by channel.",
         Model("keras", "DepthwiseConvolution", "Conv2d(3, 3, 3, padding=1, groups=3, bias=False), Conv2d(3, 8, 1), "
               "ReLU, the mean over all places, Linear(8, 5)", PHOTO, "cross_entropy"),
+    ),
+)  # fmt: skip
+PRACTICE = (
+    Exercise(
+        "The first loss.",
+        Number("the loss", numbers.loss_of_guessing(5), 2,
+               {"the loss of guessing between two": numbers.loss_of_guessing(2)}),
+    ),
+    Exercise("By heart, with dropout."),
+    Exercise("The better score."),
+    Exercise(
+        "Scaled inside.",
+        Model("torch", "scaled_inside", "Rescaling(1 / 127.5, offset=-1), Flatten() and Dense(10)", (28, 28, 1),
+              "cross_entropy"),
+    ),
+    Exercise(
+        "Standardised inside.",
+        Model("keras", "StandardisedInside", "Linear(2, 1) of (x - mean) / deviation, with mean (32, 65) and deviation "
+              "(24, 30)", (2,), "binary_cross_entropy"),
     ),
 )  # fmt: skip
 
