@@ -385,7 +385,7 @@ CHURN_TRANSFORMER = (
 )  # fmt: skip
 REVIEW_BERT = (
     Exercise("Half a review."),
-    Exercise("A word that is not there."),
+    Exercise("The word not."),
     Exercise("Prove it."),
     Exercise(
         "The mean of what is there.",
