@@ -5,11 +5,17 @@ from types import MappingProxyType
 
 from twotrack.shared.exercises import numbers
 from twotrack.shared.exercises.numbers import parameters, score, without_biases
-from twotrack.shared.exercises.spec import Exercise, Model, Number
+from twotrack.shared.exercises.spec import Exercise, Measure, Model, Number
 from twotrack.shared.spec.inputs import Input
 
 MONTHS, CUSTOMER, PHOTO = (12, 5), (40,), (16, 16, 3)
 TOKENS = Input((16,), kind="tokens", size=100)
+
+
+def auc(of: str, mistakes: Mapping[str, Measure] = MappingProxyType({}), **settings: object) -> Number:
+    """Ask for what the chapter's model scores on the test split after a training with seed 0."""
+    return Number(f"the test ROC AUC {of}, seed 0", score(**settings), 3, mistakes)
+
 
 NEURON = (
     Exercise(
@@ -34,10 +40,10 @@ NEURON = (
             {"the weight of the charges": lambda bench: bench.claim("risk", "weight of monthly charges")},
         ),
     ),
-    Exercise("Too fast, too slow.", Number("the test ROC AUC at a learning rate of 30", score(learning_rate=30), 3)),
+    Exercise("Too fast, too slow.", auc("at a learning rate of 30", learning_rate=30)),
     Exercise(
         "The same with momentum.",
-        Number("the test ROC AUC with momentum", score(optimizer="momentum"), 3, {"the one without it": score()}),
+        auc("with momentum", {"the one without it": score()}, optimizer="momentum"),
     ),
     Exercise("Prove it."),
     Exercise(
@@ -84,11 +90,11 @@ CROSS_ENTROPY = (
 BACKPROP = (
     Exercise(
         "Derive it for the sigmoid.",
-        Number("the test ROC AUC with the sigmoid", score(activation="sigmoid"), 3, {"the one with tanh": score()}),
+        auc("with the sigmoid", {"the one with tanh": score()}, activation="sigmoid"),
     ),
     Exercise("Break a line."),
-    Exercise("More units.", Number("the test ROC AUC with 32 units", score(hidden_size=32), 3)),
-    Exercise("One unit.", Number("the test ROC AUC with one unit", score(hidden_size=1), 3)),
+    Exercise("More units.", auc("with 32 units", hidden_size=32)),
+    Exercise("One unit.", auc("with one unit", hidden_size=1)),
     Exercise(
         "Count operations.",
         Number("the multiplications of a forward pass, for one customer", numbers.kernels(), 0,
@@ -107,7 +113,7 @@ BACKPROP = (
 CHURN_MLP = (
     Exercise(
         "Take dropout away.",
-        Number("the test ROC AUC without dropout", score(dropout=0), 3, {"the one with dropout": score()}),
+        auc("without dropout", {"the one with dropout": score()}, dropout=0),
     ),
     Exercise(
         "A larger network.",
@@ -123,7 +129,7 @@ CHURN_MLP = (
     ),
     Exercise(
         "No hidden non-linearity.",
-        Number("the test ROC AUC", score(activation="none", dropout=0), 3, {"the one with ReLU": score(dropout=0)}),
+        auc("without non-linearity", {"the one with ReLU": score(dropout=0)}, activation="none", dropout=0),
     ),
     Exercise(
         "Count first.",
@@ -153,9 +159,9 @@ CHURN_MLP = (
 ACTIVATIONS = (
     Exercise(
         "Depth.",
-        Number("the test ROC AUC with three layers of sigmoids", score(activation="sigmoid", num_layers=3), 3),
+        auc("with three layers of sigmoids", activation="sigmoid", num_layers=3),
     ),
-    Exercise("One matrix.", Number("the test ROC AUC without activation", score(activation="none"), 3)),
+    Exercise("One matrix.", auc("without activation", activation="none")),
     Exercise(
         "Which GELU?", Number("the x above 0 at which they are farthest apart", numbers.where_gelus_part, 1)
     ),
@@ -184,8 +190,7 @@ ACTIVATIONS = (
 OPTIMIZERS = (
     Exercise(
         "Ten times too fast.",
-        Number("the test ROC AUC of Adam at 0.1", score(optimizer="adam", learning_rate=0.1), 3,
-               {"the one at 0.01": score(optimizer="adam")}),
+        auc("of Adam at 0.1", {"the one at 0.01": score(optimizer="adam")}, optimizer="adam", learning_rate=0.1),
     ),
     Exercise(
         "Signs.",
@@ -312,7 +317,7 @@ SEQUENCES = (
 CHURN_RNN = (
     Exercise(
         "One layer.",
-        Number("the test ROC AUC of one layer", score(num_layers=1), 3, {"the one of two layers": score()}),
+        auc("of one layer", {"the one of two layers": score()}, num_layers=1),
     ),
     Exercise(
         "Count first.",

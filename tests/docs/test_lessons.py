@@ -79,4 +79,9 @@ def test_what_is_said_of_the_verdict_names_every_verdict_there_is(page: str) -> 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_command_takes_one_run_by_a_pattern_that_may_match_two(page: Path) -> None:
     """A shell makes several arguments of it; latest:CHAPTER is one."""
-    assert re.findall(r"twotrack (?:predict|export|latency) runs/\S*\*.*", page.read_text()) == []
+    assert (
+        re.findall(
+            r"twotrack (?:(?:predict|export|latency) |run .*--(?:from|warm-start) )runs/\S*\*.*", page.read_text()
+        )
+        == []
+    )
