@@ -1,4 +1,4 @@
-"""Changes to torch's side of a pair that exist in memory only: what a cause is proved with.
+"""Changes to a side of a pair, mostly torch's, that exist in memory only: what a cause is proved with.
 
 A change is plain data, so that it travels between processes and stands in a record. twotrack.torch_track.changes makes
 it.
@@ -120,6 +120,36 @@ class DropInRecurrence(FrozenRecord):
     """Of what a step is given."""
     recurrent_rate: float
     """Of the state."""
+
+
+class DrawNothing(FrozenRecord):
+    """A layer does in training mode what it does in inference mode, itself and not the layers inside of it."""
+
+    kind: Literal["draw nothing"] = "draw nothing"
+    path: str
+    """Canonical; empty for torch's module itself."""
+    is_keras: bool = False
+    """It is Keras' layer."""
+
+
+class AddNoLoss(FrozenRecord):
+    """A layer of Keras adds nothing to the loss."""
+
+    kind: Literal["add no loss"] = "add no loss"
+    path: str
+    """Canonical; empty for the model itself."""
+
+
+class UsePlainMethod(FrozenRecord):
+    """A Keras model trains by Keras' own method in the place of its own."""
+
+    kind: Literal["plain method"] = "plain method"
+    name: str
+    """Of OWN_METHODS."""
+
+
+OWN_METHODS = ("compute_loss", "train_step")
+"""Methods of keras.Model that a model's own class may have others for."""
 
 
 class ResetInFront(FrozenRecord):
@@ -244,6 +274,8 @@ class ChangeLoss(FrozenRecord):
     kind: Literal["loss"] = "loss"
     function: Function
     """Of twotrack.torch_track.changes.losses."""
+    in_steps: bool = False
+    """Of a training step alone, as in a compute_loss: the loss itself stays as it is."""
 
 
 class MapGradient(FrozenRecord):
@@ -283,13 +315,15 @@ class ChangeLoop(FrozenRecord):
         "sets",
         "trains",
         "takes loss",
+        "adds penalties",
         "weighs parts",
         "steps behind parts",
         "steps once",
     ]
     """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
     for that do nothing; multiplies the loss: what is recorded; trains: every batch in training mode, or in the other;
-    takes loss: that of the model, which other changes make, in the place of the function's own; weighs parts: what each
+    takes loss: that of the model, which other changes make, in the place of the function's own; adds penalties: those
+    that another change gives the model; weighs parts: what each
     backward() of a batch is called on; steps behind parts: behind every backward(); steps once: behind every so many
     batches."""
     value: float | tuple[float, ...] | bool | None = None
@@ -310,6 +344,9 @@ Change = Annotated[
     | OrderValues
     | MaskSteps
     | DropInRecurrence
+    | DrawNothing
+    | AddNoLoss
+    | UsePlainMethod
     | ResetInFront
     | OrderWeight
     | DrawWeight
@@ -328,6 +365,11 @@ Change = Annotated[
     | ChangeLoop,
     Field(discriminator="kind"),
 ]
+
+
+def on_keras(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the changes that are made to Keras' side, and not to torch's."""
+    return tuple(one for one in changes if getattr(one, "is_keras", isinstance(one, AddNoLoss | UsePlainMethod)))
 
 
 def keras_end(changes: Sequence[Change]) -> int | None:

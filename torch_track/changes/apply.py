@@ -14,6 +14,7 @@ from twotrack.shared.axes.layout import Arrangements
 from twotrack.shared.spec.changes import (
     AddValue,
     Change,
+    DrawNothing,
     DrawWeight,
     DropInRecurrence,
     DropWeight,
@@ -29,6 +30,7 @@ from twotrack.shared.spec.changes import (
     SetArgument,
     SetHyperparameter,
     SetMask,
+    on_keras,
 )
 from twotrack.shared.spec.initialisers import draw
 from twotrack.shared.spec.plain import spec
@@ -41,6 +43,7 @@ from twotrack.torch_track.changes.recurrence import reset_in_front, with_dropout
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.freezing import in_evaluation
 from twotrack.torch_track.structure import all_given, reordered, replaced, tensors_in
 from twotrack.torch_track.weights import ONE_BIAS
 
@@ -50,11 +53,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def changed(model: "TorchModel", changes: Sequence[Change]) -> Iterator[None]:
-    """Make changes inside the block; KeyError if the model has no such layer."""
+    """Make changes inside the block, but for those of Keras' side; KeyError if the model has no such layer."""
+    of_keras = on_keras(changes)
     with ExitStack() as stack:
         changer = _Changer(model, stack)
         for change in changes:
-            changer.make(change)
+            if change not in of_keras:
+                changer.make(change)
         yield
 
 
@@ -79,6 +84,7 @@ class _Changer:
             OrderValues: self._order_values,
             MaskSteps: self._mask_steps,
             DropInRecurrence: self._drop_in_recurrence,
+            DrawNothing: self._draw_nothing,
             ResetInFront: self._reset_in_front,
             DropWeight: self._drop,
             LinkOutputs: self._link,
@@ -231,6 +237,10 @@ class _Changer:
         if not isinstance(layer, nn.RNNBase) or layer.num_layers > 1:
             raise KeyError(f"'{change.path}' is no recurrent layer of one level")
         self._compute(layer, with_dropout(layer, layer.forward, change.rate, change.recurrent_rate))
+
+    def _draw_nothing(self, change: DrawNothing) -> None:
+        _, layer = self._layer(change.path)
+        self._compute(layer, in_evaluation(layer))
 
     def _reset_in_front(self, change: ResetInFront) -> None:
         own, layer = self._gru(change.path)

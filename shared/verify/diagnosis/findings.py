@@ -30,6 +30,7 @@ class Finding(FrozenRecord):
     candidate: Candidate
     before: float
     after: float
+    """Of changes to Keras' side, what the climb with them finds."""
 
 
 class Findings(FrozenRecord):
