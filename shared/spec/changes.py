@@ -69,8 +69,10 @@ class AddValue(FrozenRecord):
     factor: float = 1.0
     own: float = 1.0
     """Of what is there already: 0 for nothing."""
+    first: Function = Function(name="identity")
+    """What code of torch's, or Keras' layer inside, makes of the other value."""
     by: Function = Function(name="identity")
-    """What is added is this of the other value."""
+    """What is added is this of that."""
     is_behind: bool = False
     """As of MapValue."""
 
@@ -96,15 +98,33 @@ class SetMask(FrozenRecord):
 
 
 class MaskSteps(FrozenRecord):
-    """Steps whose id is ignored change no state of a recurrent layer, or what a layer gives for them is 0."""
+    """Steps whose id, or all whose numbers, are ignored change no state of a recurrent layer, or give 0."""
 
     kind: Literal["steps"] = "steps"
     path: str
     source: str
-    """Canonical path of the layer that is given the ids (batch, steps)."""
-    source_role: Literal["inputs"] = "inputs"
-    ignored: int = 0
+    """Canonical path of the layer that is given the ids (batch, steps), or the numbers (batch, steps, features)."""
+    ignored: float = 0
     how: Literal["state", "zero"]
+
+
+class PoolSteps(FrozenRecord):
+    """What a layer is given, or the model gives, is an earlier value pooled over the steps that count."""
+
+    kind: Literal["pooled steps"] = "pooled steps"
+    path: str
+    """Canonical; empty for the model itself."""
+    role: Literal["inputs", "outputs"]
+    number: int = 0
+    """Which of its values."""
+    source: str
+    """Canonical path of the layer that gives the value (batch, steps, features)."""
+    first: Function = Function(name="identity")
+    """As of AddValue."""
+    counted: str
+    """The input (batch, steps) of the pair that is 0 where a step does not count."""
+    how: Literal["mean", "sum", "max", "mean of all steps"]
+    """The last with zeros for the steps that do not count."""
 
 
 class DropInRecurrence(FrozenRecord):
@@ -161,6 +181,18 @@ class ResetInFront(FrozenRecord):
     kind: Literal["reset in front"] = "reset in front"
     path: str
     """Canonical, of the layer or of one of its levels and directions."""
+
+
+class ActivateRecurrence(FrozenRecord):
+    """A recurrent layer of torch's has other activations, by the names that Keras has for them."""
+
+    kind: Literal["recurrent activations"] = "recurrent activations"
+    path: str
+    """Canonical."""
+    activation: str
+    """Of the new values, and of an LSTM's cell."""
+    recurrent_activation: str
+    """Of the gates."""
 
 
 class OrderWeight(FrozenRecord):
@@ -343,11 +375,13 @@ Change = Annotated[
     | SetMask
     | OrderValues
     | MaskSteps
+    | PoolSteps
     | DropInRecurrence
     | DrawNothing
     | AddNoLoss
     | UsePlainMethod
     | ResetInFront
+    | ActivateRecurrence
     | OrderWeight
     | DrawWeight
     | SetArgument
@@ -428,4 +462,17 @@ def reset_in_front(paths: Sequence[str]) -> Candidate:
         torch_fix=f"a GRU of your own with n = tanh(W x + U (r * h) + b) for {told}: nn.GRU cannot do that",
         keras_fix=f"reset_after=True in {told}",
         entry="gru_reset",
+    )
+
+
+def activate_recurrence(path: str, activation: str, recurrent_activation: str, own: tuple[str, str]) -> Candidate:
+    """Return that Keras' recurrent layer at a path has other activations than torch's `own`, of values and of gates."""
+    keras, torch = (f"activation='{one}'" + (f" and recurrent_activation='{gate}'" if gate else "") for one, gate in (
+        (activation, recurrent_activation if own[1] else ""), own))  # fmt: skip
+    return Candidate(
+        changes=(ActivateRecurrence(path=path, activation=activation, recurrent_activation=recurrent_activation),),
+        what=f"'{path}' has {keras} in Keras; torch has {torch}, as Keras calls it",
+        torch_fix=f"a loop over the steps with {keras}: nn.LSTM and nn.GRU have fixed ones",
+        keras_fix=f"{torch} in '{path}'",
+        entry="recurrent_activations",
     )

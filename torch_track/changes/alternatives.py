@@ -16,9 +16,10 @@ from twotrack.shared.spec.changes import (
     ReplaceLayer,
     SetHyperparameter,
     SetMask,
+    activate_recurrence,
     reset_in_front,
 )
-from twotrack.torch_track.changes.functions import all_activations, in_words
+from twotrack.torch_track.changes.functions import FUNCTIONS, all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 1e-4)
@@ -180,6 +181,16 @@ class Alternatives:
                 entry="attention_mask",
             )
 
+    def _recurrent_activations(self, layer: nn.RNNBase) -> Iterator[Candidate]:
+        """Yield what Keras states, else what people put inside: a hard sigmoid of gates was the default of Keras 2."""
+        has_gates = layer.mode in ("LSTM", "GRU")
+        own = ("relu" if layer.mode == "RNN_RELU" else "tanh", "sigmoid" if has_gates else "")
+        gates = ("sigmoid", "hard_sigmoid") if has_gates else ("",)
+        stated = self._keras.get("activation", own[0]), self._keras.get("recurrent_activation", own[1])
+        for activation, gate in dict.fromkeys([stated, *product(("tanh", "relu", "sigmoid"), gates)]):
+            if (activation, gate) != own and {activation, gate or activation} <= FUNCTIONS.keys():
+                yield activate_recurrence(self._path, activation, gate or "sigmoid", own)
+
     def _recurrent(self) -> Iterator[Candidate]:
         layer = self._layer
         if isinstance(layer, nn.GRU | nn.GRUCell):
@@ -188,6 +199,7 @@ class Alternatives:
             yield self._exchanged(f"the two states that '{self._path}' begins with")
         if not isinstance(layer, nn.RNNBase):
             return
+        yield from self._recurrent_activations(layer)
         backwards = tuple(
             MapValue(path=self._path, role=role, function=Function(name="reverse", parameters={"axis": 1}))
             for role in ("inputs", "outputs")

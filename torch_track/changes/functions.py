@@ -170,6 +170,7 @@ LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     "identity": lambda x: x,
+    "linear": lambda x: x,
     "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
     "clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "logical_not": torch.logical_not,
@@ -190,6 +191,15 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "pool": _pool,
     "resize": _resize,
 }
+
+
+POOLS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean": lambda value, counts: (value * counts).sum(1) / counts.sum(1),
+    "sum": lambda value, counts: (value * counts).sum(1),
+    "max": lambda value, counts: value.masked_fill(~counts, float("-inf")).amax(1),
+    "mean of all steps": lambda value, counts: (value * counts).mean(1),
+}
+"""Of a value (batch, steps, features), of which steps count (batch, steps, 1)."""
 
 
 def all_activations(slope: float | None = None) -> list[Function]:

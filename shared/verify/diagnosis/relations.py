@@ -30,13 +30,21 @@ class Place:
     number: int = 0
     is_behind: bool = False
     """What code behind the layer takes, and not what the layer itself gives."""
+    activation: str = ""
+    """Of what the layer gives, where the value is that of it and Keras' layer has the activation inside."""
 
     @property
     def told(self) -> str:
         """What a message calls it."""
         if not self.path:
             return "the output"
-        return f"what '{self.path}' is given" if self.role == "inputs" else f"what '{self.path}' gives"
+        given = f"what '{self.path}' is given" if self.role == "inputs" else f"what '{self.path}' gives"
+        return f"{self.activation} of {given}" if self.activation else given
+
+    @property
+    def first(self) -> Function:
+        """What makes the value of what the layer gives."""
+        return Function(name=self.activation or "identity")
 
     def mapped(self, name: str, **parameters: object) -> MapValue:
         """Return the change by which the value goes through a function."""
@@ -242,6 +250,18 @@ def passed_over(path: str, source: str, ignored: int, how: Literal["state", "zer
     )
 
 
+def masked(path: str, value: float) -> Candidate:
+    """Return that Keras' recurrent layer passes over the steps of which all numbers have a value."""
+    told = f"the steps whose numbers are all {value:g}"
+    return _candidate(
+        MaskSteps(path=path, source=path, ignored=value, how="state"),
+        f"'{path}' passes over {told} in Keras (Masking), torch counts all",
+        f"leave out {told}, by a loop over cells",
+        f"no Masking in front of '{path}'",
+        "masked_steps",
+    )
+
+
 def _rolled(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
     """One step along an axis, with zeros that come in."""
     for axis in range(1, torch.ndim):
@@ -390,7 +410,13 @@ def taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -
         for function, told in found:
             yield _candidate(
                 AddValue(
-                    path=place.path, role=place.role, own=0.0, source=source.path, source_role=source.role, by=function
+                    path=place.path,
+                    role=place.role,
+                    own=0.0,
+                    source=source.path,
+                    source_role=source.role,
+                    first=source.first,
+                    by=function,
                 ),
                 f"{place.told} is in Keras {told} of {source.told}, in torch it is not",
                 f"take {told} of {source.told}",

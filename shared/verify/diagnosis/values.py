@@ -13,12 +13,14 @@ from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing, Order
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
+from twotrack.shared.verify.diagnosis.pooled import pooled
 from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
     added,
     by_channel,
     fitted,
+    masked,
     passed_over,
     relations,
     scaled,
@@ -289,11 +291,16 @@ class ValueProposals:
         return arrays[0].astype(float) if arrays else None
 
     def _masked(self) -> Iterator[Candidate]:
-        """Yield steps of ignored ids that Keras passes over: in a recurrent layer, or in what stands in front."""
+        """Yield steps that Keras passes over: in a recurrent layer, or in what stands in front."""
         of_ids = [
             layer for layer in self._now.layers if layer.leaf and layer.inputs and layer.inputs[0].dtype.kind in "iu"
         ]
         recurrent = {name.rpartition(".")[0] for name in self._known.weights if name.endswith(".recurrent_kernel")}
+        values = [
+            one.hyperparameters["mask_value"] for one in self._keras.layers if "mask_value" in one.hyperparameters
+        ]
+        for value in values:
+            yield from (masked(path, value) for path in sorted(recurrent))
         for source in of_ids:
             places: list[tuple[str, Literal["state", "zero"]]] = []
             places += [(path, "state") for path in self._site.inside if path in recurrent]
@@ -302,11 +309,27 @@ class ValueProposals:
                 yield passed_over(path, source.path.partition("#")[0], 0, how)
 
     def _taken(self) -> Iterator[Candidate]:
-        """Yield earlier values that Keras takes as they are, or a step or mean of them."""
+        """Yield earlier values that Keras takes as they are, or a step or mean of them, of the steps that count."""
         place, role = self._site.place, self._site.place.role
-        before = {**self._own_values(), **self._known.before}
+        before = {**self._own_values(), **self._known.before, **self._activated()}
+        given = self._side.exercise.pair.specs
         for number, keras in enumerate(self._site.keras if role == "inputs" or not place.path else ()):
-            yield from taken(Place(place.path.partition("#")[0], role, number), keras, before)
+            there = Place(place.path.partition("#")[0], role, number)
+            yield from taken(there, keras, before)
+            yield from pooled(there, keras, before, self._inputs, given)
+
+    def _activated(self) -> dict[Place, np.ndarray]:
+        """Return what Keras' layers with an activation inside give, of which torch's layers give what is in front."""
+        found, own = dict[Place, np.ndarray](), self._own_values()
+        for layer in self._keras.layers:
+            name, place = (
+                layer.hyperparameters.get("activation", "linear"),
+                Place(layer.path.partition("#")[0], "outputs"),
+            )
+            front = layer.outputs[layer.replaceable] if layer.replaceable else None
+            if name != "linear" and front is not None and place in own and relative(own[place], front) <= LIMIT:
+                found[replace(place, activation=name)] = layer.outputs[0].astype(float)
+        return found
 
     def _own_values(self) -> dict[Place, np.ndarray]:
         """Return what torch's layers in front of the site give, whether Keras' layers of that name give it or not."""

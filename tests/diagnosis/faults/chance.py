@@ -19,7 +19,9 @@ def recurrent(kind: str, both: bool = False, **settings: Any) -> Pair:
     return Pair(sequential(inputs, layer, lambda k: k.Dense(2, name="last")), network(kind, both), (4, 2))
 
 
-def network(kind: str, both: bool) -> Callable[[], Any]:
+def network(kind: str, both: bool, inputs: int = 2, units: int = 3, last: bool = False) -> Callable[[], Any]:
+    """Return a build function of torch's recurrent layer and a dense one, of all steps or of the last."""
+
     def build() -> Any:
         from torch import nn
 
@@ -27,15 +29,16 @@ def network(kind: str, both: bool) -> Callable[[], Any]:
             def __init__(self) -> None:
                 super().__init__()
                 made = {"SimpleRNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}[kind]
-                self.steps = made(2, 3, batch_first=True, bidirectional=both)
-                self.last = nn.Linear(6 if both else 3, 2)
+                self.steps = made(inputs, units, batch_first=True, bidirectional=both)
+                self.last = nn.Linear(units * (1 + both), 2)
                 for name, bias in self.steps.named_parameters():
                     if name.startswith("bias_hh") and kind != "GRU":
                         nn.init.zeros_(bias)
                         bias.requires_grad_(False)
 
             def forward(self, x: Any) -> Any:
-                return self.last(self.steps(x)[0])
+                steps = self.steps(x)[0]
+                return self.last(steps[:, -1] if last else steps)
 
         return Network()
 
