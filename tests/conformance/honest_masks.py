@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.diagnosis.faults.own_steps import keras_side, penalised, torch_side
+from tests.diagnosis.faults.own_steps import loop, train_weighed, weighed
 from tests.diagnosis.faults.recurrence import FEATURES, STEPS, TOKENS, UNITS, keras_masked, torch_mean
-from twotrack import L2, Input, Pair
+from twotrack import Input, Pair
 
 MEAN_OF_REAL_STEPS = Pair(keras_masked("mean"), torch_mean(counted=True), TOKENS)
 """Where all steps are padding Keras divides 0 by 0, which is an exception: no such text comes."""
@@ -64,12 +64,6 @@ def _torch_flipped() -> Any:
 
 
 FLIPPED = Pair(_keras_flipped, _torch_flipped, Input((4, 4, 2)))
-OWN_LOSS = Pair(
-    keras_side(penalised),
-    torch_side,
-    (5,),
-    loss="cross_entropy",
-    penalties=(L2(0.01, weights="first.kernel", sides="torch"),),
-)
-"""Keras' compute_loss has the penalty that torch's training says."""
-HONEST = ("MEAN_OF_REAL_STEPS", "MASKED_LOOP", "FLIPPED", "OWN_LOSS")
+OWN_STEP = loop(weighed, train_weighed)
+"""Keras' compute_loss weighs the classes as torch's loop does."""
+HONEST = ("MEAN_OF_REAL_STEPS", "MASKED_LOOP", "FLIPPED", "OWN_STEP")

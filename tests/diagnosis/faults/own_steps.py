@@ -1,6 +1,6 @@
 """Keras models whose training step is their own: what it holds beside the loss that torch has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.diagnosis.faults.fault import Fault, fault
@@ -83,25 +83,30 @@ def torch_side() -> Any:
     return Network()
 
 
-def train(model: Any, batches: Any, record: Any) -> None:
+def train(model: Any, batches: Any, record: Any, weights: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
     import torch
     from torch.nn import functional
 
+    by_class = torch.tensor(weights, dtype=torch.float64)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for x, y in batches:
         optimizer.zero_grad()
-        loss = functional.cross_entropy(model(x), y)
+        loss = (by_class[y] * functional.cross_entropy(model(x), y, reduction="none")).mean()
         loss.backward()
         record(loss)
         optimizer.step()
+
+
+def train_weighed(model: Any, batches: Any, record: Any) -> None:
+    train(model, batches, record, (1.0, 2.0, 4.0))
 
 
 def pair(loss: Loss) -> Pair:
     return Pair(keras_side(loss), torch_side, (5,), loss="cross_entropy")
 
 
-def loop(loss: Loss) -> Pair:
-    return Pair(keras_side(loss, compiled=True), torch_side, (5,), train=TrainingLoop(train, target="classes"))
+def loop(loss: Loss, torch: Callable[[Any, Any, Any], None] = train) -> Pair:
+    return Pair(keras_side(loss, compiled=True), torch_side, (5,), train=TrainingLoop(torch, target="classes"))
 
 
 OWN_STEPS = {
