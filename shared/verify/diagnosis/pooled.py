@@ -56,5 +56,5 @@ def _of(
                 what=f"{place.told} is in Keras {told}, in torch it is not",
                 torch_fix=f"{told}, by hand",
                 keras_fix=f"no mask_zero, Masking or mask in front of '{source.path}', or what torch takes of it",
-                entry="masked_pooling",
+                entry="masked_steps",
             )

@@ -247,6 +247,7 @@ def passed_over(path: str, source: str, ignored: int, how: Literal["state", "zer
         f"where the id in front of '{source}' is {ignored} Keras counts no step ({told}), torch counts all",
         f"leave out the steps where the id is {ignored} (in a recurrent layer by a loop over cells)",
         f"mask_zero=False in '{source}', or no mask for '{path}'",
+        "masked_steps",
     )
 
 
