@@ -11,7 +11,7 @@ from twotrack.shared.spec.objective import CustomLoss, Objective
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
-    "strides", "reset_after", "recurrent_dropout", "mask_zero", "mask_value", "stddev",
+    "strides", "reset_after", "recurrent_dropout", "mask_zero", "mask_value", "stddev", "axis",
 )  # fmt: skip
 _RENAMED = {"pool_size": "kernel_size", "kernel_size": "kernel_size", "dilation_rate": "dilation"}
 

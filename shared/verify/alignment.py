@@ -220,7 +220,7 @@ class Alignment:
         rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
         exact = LIMIT * size + UNIT_ROUNDING * self._fed(name, pair, len(one))
         allowed, at_most = exact + ROUNDING_SHARE * rounding, exact + 2 * ROUNDING_SHARE * size
-        undefined = keras.empty & ((one[:, PATTERN] != 0) ^ (other[:, PATTERN] != 0))
+        undefined = keras.is_empty & ((one[:, PATTERN] != 0) ^ (other[:, PATTERN] != 0))
         if undefined.any():
             self.undefined.setdefault(pair.keras.path, bool((other[undefined, PATTERN] != 0).any()))
         counted = (keras.whole | (not pair.whole)) & ~undefined

@@ -57,14 +57,19 @@ class Pass:
     """(rows,) The largest absolute value that was given to the model, or replaced in it."""
     whole: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     """(rows,) Whether nothing is hidden. What a layer gives for what is hidden may be anything."""
-    empty: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-    """(rows,) Whether there is nothing but the token 0, which may stand for padding."""
     calls: list[Call] = field(default_factory=list)
     outputs: list[np.ndarray] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     """Paths of the layers whose outputs were."""
     error: str = ""
     """Why the model does not take such inputs; empty if it does."""
+    empty: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    """(rows,) Whether there is nothing but the token 0, which may stand for padding; (0,) where that is not known."""
+
+    @property
+    def is_empty(self) -> np.ndarray:
+        """The same, as far as it is known."""
+        return self.empty if len(self.empty) else np.zeros(len(self.rows), bool)
 
 
 WIDE = {False: "wide inputs", True: "wide values"}
@@ -229,8 +234,8 @@ class Runner:
         calls, taken = list[Call](), Digests()
         outputs = self._probe.visit(inputs, lambda layer: calls.append(_call(layer, len(rows), taken)), training, give)
         digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
-        hidden = wide.are_whole(self.inputs, inputs), wide.are_empty(self.inputs, inputs)
-        return Pass(rows, np.zeros(len(rows)), *hidden, calls, digests)
+        whole, empty = wide.are_whole(self.inputs, inputs), wide.are_empty(self.inputs, inputs)
+        return Pass(rows, np.zeros(len(rows)), whole, calls, digests, empty=empty)
 
 
 def open_sizes(inputs: Mapping[str, Input]) -> Iterator[tuple[int, list[int]]]:
@@ -266,7 +271,7 @@ def _in_one(parts: Sequence[Pass]) -> Pass:
     outputs = [np.concatenate(each) for each in zip(*(part.outputs for part in parts), strict=True)]
     rows, fed = [row for part in parts for row in part.rows], np.concatenate([part.fed for part in parts])
     whole, empty = (np.concatenate([getattr(part, name) for part in parts]) for name in ("whole", "empty"))
-    return Pass(rows, fed, whole, empty, calls, outputs, first.replaced)
+    return Pass(rows, fed, whole, calls, outputs, first.replaced, empty=empty)
 
 
 def is_same(one: Pass, other: Pass) -> bool:

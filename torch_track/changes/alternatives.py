@@ -34,6 +34,7 @@ class Alternatives:
     def __iter__(self) -> Iterator[Candidate]:
         """Yield the likeliest first: what both sides state, then what one may forget, then what takes more."""
         yield from self._epsilons()
+        yield from self._axis()
         yield from self._own_settings()
         yield from windows(self._layer, self._path, self._facing)
         yield from self._resizing()
@@ -48,6 +49,21 @@ class Alternatives:
         settings = ", ".join(f"{name}={value!r}" for name, value in values.items())
         return Candidate(
             changes=changes, what=what, torch_fix=f"{settings} in '{self._path}'", keras_fix=keras_fix, entry=entry
+        )
+
+    def _axis(self) -> Iterator[Candidate]:
+        """Yield another axis than that of the channels, whose values Keras normalises each by its own statistics."""
+        axis, last = self._keras.get("axis"), len(self._facing.taken)
+        if not isinstance(self._layer, nn.modules.batchnorm._BatchNorm) or not isinstance(axis, int) or last < 2:
+            return
+        if axis % (last + 1) in (0, last):
+            return
+        exchange = Function(name="exchange", parameters={"first": axis % (last + 1), "second": last})
+        yield Candidate(
+            changes=tuple(MapValue(path=self._path, role=role, function=exchange) for role in ("inputs", "outputs")),
+            what=f"'{self._path}' normalises axis {axis} in Keras and the channels in torch",
+            torch_fix=f"axis {axis} and the channels exchanged in front of '{self._path}' and behind it",
+            keras_fix=f"axis=-1 in '{self._path}', or the axis that has the channels",
         )
 
     def _epsilons(self) -> Iterator[Candidate]:

@@ -46,6 +46,10 @@ def _ends(x: Tensor) -> Tensor:
     return torch.cat([x[:, -1, :half], x[:, 0, half:]], -1)
 
 
+def _exchange(x: Tensor, first: int, second: int) -> Tensor:
+    return x.transpose(first, second)
+
+
 def _reverse(x: Tensor, axis: int) -> Tensor:
     return x.flip(axis)
 
@@ -179,6 +183,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "select": _select,
     "ends": _ends,
     "scale_channels": _scale_channels,
+    "exchange": _exchange,
     "reverse": _reverse,
     "roll": _roll,
     "pad": _pad,
@@ -191,6 +196,26 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "pool": _pool,
     "resize": _resize,
 }
+
+
+BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": torch.add,
+    "product": torch.mul,
+    "difference": torch.sub,
+    "difference the other way round": lambda one, other: other - one,
+    "mean": lambda one, other: (one + other) / 2,
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "first": lambda one, other: one + torch.zeros_like(other),
+    "second": lambda one, other: torch.zeros_like(one) + other,
+}
+"""Of two tensors that go together."""
+
+
+def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
+    """Return what `of`, a name in BOTH, makes of two tensors, and then an activation of it."""
+    parameters = function.parameters
+    return FUNCTIONS[str(parameters["then"])](BOTH[str(parameters["of"])](one, other))
 
 
 POOLS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {

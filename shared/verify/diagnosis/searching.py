@@ -54,7 +54,8 @@ class Search:
                 return Findings(removing=tuple(removing), tried=self._tried)
             nearest = sorted(found, key=lambda one: one.after)
             taking = [one for one in nearest if one.after < HALF * self._before][:WIDTH]
-            best = min([*taking, *([best] if best else [])], key=lambda one: one.after, default=None)
+            if not number:  # several changes that together leave a rest tell nothing
+                best = next(iter(taking), None)
             beam = taking or nearest[: WIDTH * (number == 0) * 4]  # of two faults, one alone may change next to nothing
             if not beam or process_time() > self._end:
                 break
