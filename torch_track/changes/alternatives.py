@@ -6,9 +6,8 @@ from typing import Literal
 
 from torch import nn
 
+from twotrack.shared.spec.candidates import Candidate, Facing, activate_recurrence, reset_in_front
 from twotrack.shared.spec.changes import (
-    Candidate,
-    Facing,
     Function,
     MapValue,
     OrderValues,
@@ -16,8 +15,6 @@ from twotrack.shared.spec.changes import (
     ReplaceLayer,
     SetHyperparameter,
     SetMask,
-    activate_recurrence,
-    reset_in_front,
 )
 from twotrack.torch_track.changes.functions import FUNCTIONS, all_activations, in_words
 from twotrack.torch_track.changes.windows import windows

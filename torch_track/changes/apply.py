@@ -19,6 +19,7 @@ from twotrack.shared.spec.changes import (
     DrawWeight,
     DropInRecurrence,
     DropWeight,
+    ExchangeLayers,
     Function,
     LinkOutputs,
     MapValue,
@@ -84,6 +85,7 @@ class _Changer:
             DrawWeight: self._draw,
             SetMask: self._mask,
             OrderValues: self._order_values,
+            ExchangeLayers: self._exchange_layers,
             MaskSteps: self._mask_steps,
             PoolSteps: self._pool_steps,
             DropInRecurrence: self._drop_in_recurrence,
@@ -214,6 +216,12 @@ class _Changer:
         else:
             hook = module.register_forward_hook(lambda _, args, output: reordered(output, order))
         self._stack.callback(hook.remove)
+
+    def _exchange_layers(self, change: ExchangeLayers) -> None:
+        (_, first), (_, second) = self._layer(change.first), self._layer(change.second)
+        forwards = first.forward, second.forward
+        self._compute(first, forwards[1])
+        self._compute(second, forwards[0])
 
     def _mask(self, change: SetMask) -> None:
         _, layer = self._layer(change.path)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Function, Parameter, ReplaceCall, SetArgument
+from twotrack.shared.spec.candidates import CallCandidate, Candidate
+from twotrack.shared.spec.changes import Function, Parameter, ReplaceCall, SetArgument
 from twotrack.torch_track.changes.calls import CallWatcher, SeenCall
 from twotrack.torch_track.changes.functions import BOTH, all_activations, in_words
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
+from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.spec.changes import (
-    Candidate,
     Change,
     DropInRecurrence,
     Function,

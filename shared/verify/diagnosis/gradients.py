@@ -7,15 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import (
-    Candidate,
-    Change,
-    ChangeLoss,
-    Function,
-    MapGradient,
-    SetHyperparameter,
-    SetTrained,
-)
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import Change, ChangeLoss, Function, MapGradient, SetHyperparameter, SetTrained
 from twotrack.shared.spec.objective import kinds_of
 from twotrack.shared.verify.diagnosis import loss_fits, loss_words
 from twotrack.shared.verify.diagnosis.findings import SearchRequest

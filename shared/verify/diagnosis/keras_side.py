@@ -6,7 +6,8 @@ What it proves is where the difference comes from; what torch has to do to be as
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from twotrack.shared.spec.changes import AddNoLoss, Candidate, Change, DrawNothing, UsePlainMethod
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import AddNoLoss, Change, DrawNothing, UsePlainMethod
 from twotrack.shared.spec.draws import Draw
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.draws import DROPOUT

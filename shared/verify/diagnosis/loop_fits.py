@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from twotrack.shared.base.arrays import copies
-from twotrack.shared.spec.changes import Candidate, Change, ChangeLoop, ChangeLoss, Function
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import Change, ChangeLoop, ChangeLoss, Function
 from twotrack.shared.spec.objective import kinds_of
 from twotrack.shared.spec.probe import LossBatch
 from twotrack.shared.verify.diagnosis import loss_fits, loss_words

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop, ChangeLoss, Function
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import ChangeLoop, ChangeLoss, Function
 from twotrack.shared.verify.diagnosis import loss_fits, usual_losses
 from twotrack.shared.verify.diagnosis.losses import NAMED
 from twotrack.shared.verify.diagnosis.searching import NOTHING

@@ -8,7 +8,8 @@ import numpy as np
 
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import ChangeLoop
 from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.updates import DEFAULTS, METHODS
 from twotrack.shared.verify.diagnosis import loop_words

@@ -5,7 +5,7 @@ from math import isfinite
 from time import process_time
 from typing import Protocol
 
-from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.verify.diagnosis.findings import Finding, Findings
 
 SECONDS = 6.0

@@ -3,25 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Literal
 
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing, OrderValues
+from twotrack.shared.spec.candidates import CallCandidate, Candidate, Facing
+from twotrack.shared.spec.changes import ExchangeLayers, OrderValues
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify.diagnosis.channels import by_channel
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.masked_steps import masked, passed_over, pooled
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
-from twotrack.shared.verify.diagnosis.pooled import pooled
 from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
     added,
-    by_channel,
     fitted,
-    masked,
-    passed_over,
     relations,
     scaled,
     taken,
@@ -107,6 +106,8 @@ def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, 
     return tuple(layer.path.partition("#")[0] for layer in layers[start:end] if layer.leaf)
 
 
+MOST_PAIRS = 15
+"""Of layers that may stand in each other's place."""
 MOST_VALUES = 4
 """Inputs or outputs of a model of which every order is tried."""
 
@@ -175,7 +176,26 @@ class ValueProposals:
         yield from self._taken()
         yield from self._orders()
         if made is NOTHING:
+            yield from self._exchanged()
             yield from self._by_channel()
+
+    def _exchanged(self) -> Iterator[Candidate]:
+        """Yield two layers in front, of one form, that the code behind them takes in each other's place."""
+        forms: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+        for name, weight in self._known.weights.items():
+            path, _, own = name.rpartition(".")
+            forms.setdefault(path, []).append((own, weight.shape))
+        there = [place.path for place in self._own_values() if forms.get(place.path)]
+        pairs = [pair for pair in combinations(dict.fromkeys(there), 2) if forms[pair[0]] == forms[pair[1]]]
+        for first, second in pairs[::-1][:MOST_PAIRS]:
+            yield Candidate(
+                changes=(ExchangeLayers(first=first, second=second),),
+                what=f"what '{first}' and '{second}' give is taken in each other's place: Keras takes what '{first}' "
+                f"gives where torch takes what '{second}' gives, and the other way round",
+                torch_fix=f"'{first}' in the place of '{second}', and '{second}' in that of '{first}'",
+                keras_fix="the two layers as torch has them",
+                where=self._site.place.path,
+            )
 
     def _by_channel(self) -> Iterator[Candidate]:
         """Yield a factor and an offset for each channel, as of a normalisation by constants: what nothing else says."""

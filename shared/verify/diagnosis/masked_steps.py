@@ -1,12 +1,14 @@
-"""Pooling over the steps that count, which Keras' layers do where a mask is sent along, and torch's code by hand."""
+"""Steps that do not count: Keras' layers pass over them where a mask is sent along, torch's code does it by hand."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 
-from twotrack.shared.spec.changes import Candidate, PoolSteps
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import MaskSteps, PoolSteps
 from twotrack.shared.spec.inputs import Input
-from twotrack.shared.verify.diagnosis.relations import Place, agree
+from twotrack.shared.verify.diagnosis.relations import Place, agree, candidate
 
 Pool = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Maps a value (batch, steps, features) and 1 for the steps that count (batch, steps, 1) to (batch, features)."""
@@ -58,3 +60,27 @@ def _of(
                 keras_fix=f"no mask_zero, Masking or mask in front of '{source.path}', or what torch takes of it",
                 entry="masked_steps",
             )
+
+
+def passed_over(path: str, source: str, ignored: int, how: Literal["state", "zero"]) -> Candidate:
+    """Return that Keras does not count the steps of an id."""
+    told = {"state": f"'{path}' passes over them", "zero": f"what '{path}' gives is 0 for them"}[how]
+    return candidate(
+        MaskSteps(path=path, source=source, ignored=ignored, how=how),
+        f"where the id in front of '{source}' is {ignored} Keras counts no step ({told}), torch counts all",
+        f"leave out the steps where the id is {ignored} (in a recurrent layer by a loop over cells)",
+        f"mask_zero=False in '{source}', or no mask for '{path}'",
+        "masked_steps",
+    )
+
+
+def masked(path: str, value: float) -> Candidate:
+    """Return that Keras' recurrent layer passes over the steps of which all numbers have a value."""
+    told = f"the steps whose numbers are all {value:g}"
+    return candidate(
+        MaskSteps(path=path, source=path, ignored=value, how="state"),
+        f"'{path}' passes over {told} in Keras (Masking), torch counts all",
+        f"leave out {told}, by a loop over cells",
+        f"no Masking in front of '{path}'",
+        "masked_steps",
+    )
