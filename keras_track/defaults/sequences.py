@@ -117,8 +117,8 @@ def masked_steps() -> Measured:
     other = np.concatenate([one[:, :3], one[:, 3:] + 1], 1)
 
     def counts(layer: layers.Layer) -> bool:
-        given = (to_numpy(layer(ops.convert_to_tensor(value), mask=mask)) for value in (one, other))
-        return not np.array_equal(*given)
+        first, second = (to_numpy(layer(ops.convert_to_tensor(value), mask=mask)) for value in (one, other))
+        return not np.array_equal(first, second)
 
     mean, lstm = layers.GlobalAveragePooling1D(), layers.LSTM(2, seed=0)
     return Measured(

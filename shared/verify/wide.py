@@ -220,7 +220,7 @@ def are_whole(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> np
     kept = whole(specs, given)
     shown = [(kept[name] == array).reshape(len(array), -1).all(1) for name, array in given.items()]
     sequences = [array for name, array in given.items() if specs[name].kind == "real" and array.ndim == 3]
-    return np.all(shown + [array.any(2).all(1) for array in sequences], axis=0)
+    return np.all(shown + [np.all(np.any(array, axis=2), axis=1) for array in sequences], axis=0)
 
 
 def are_empty(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -52,7 +52,7 @@ def _of(
                         source=source.path,
                         first=source.first,
                         counted=name,
-                        how=how,  # type: ignore[arg-type]  # of POOLS
+                        how=how,
                     ),
                 ),
                 what=f"{place.told} is in Keras {told}, in torch it is not",
