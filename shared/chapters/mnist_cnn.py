@@ -34,7 +34,7 @@ SPRINT = Recipe(
     optimizer=AdamW(learning_rate=4e-3, beta_2=0.99, weight_decay=0.01),
     schedule=WarmUp(warmup_share=0.1),
     batch_size=32,
-    epochs=0.42,
+    epochs=0.4,
     loss=CrossEntropy(label_smoothing=0.1),
     shift=Shift(pixels=1),
     settings={"dropout": "0"},

@@ -6,9 +6,6 @@ from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.spec.pair import ChapterBuild, Pair
 from twotrack.shared.spec.transfer import EVERYTHING
 
-PROBED_BATCH_SIZE = 16
-"""Examples in a batch of the ladder."""
-
 
 def chapter_pair(variant: ChapterVariant) -> Pair:
     """Return both tracks' models of a chapter, trained as the last stage of the recipe says."""
@@ -21,7 +18,7 @@ def chapter_pair(variant: ChapterVariant) -> Pair:
         loss=recipe.loss or chapter.loss,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
-        batch_size=PROBED_BATCH_SIZE,
+        batch_size=chapter.verify_batch_size,
         trainable=chapter.transfer.prefixes(variant.config, recipe.trained) if chapter.transfer else EVERYTHING,
     )
 

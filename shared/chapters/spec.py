@@ -80,6 +80,8 @@ class Chapter:
     """That `compare` trains if it is not told how many: 3 where a training takes seconds, so that a verdict decides."""
     verify_examples: int = 1280
     """Trained on per seed where `twotrack verify` compares scores: few where a step takes long."""
+    verify_batch_size: int = 16
+    """Examples in a batch of the ladder's other rungs: few where a pass takes long."""
     attention: "Callable[[Mapping[str, np.ndarray], Any, Inputs], np.ndarray] | None" = None
     """From canonical weights, config and model inputs to what each head weighs with, computed by hand:
     (examples, blocks, heads, queries, keys). None if there is nothing to draw in a report."""

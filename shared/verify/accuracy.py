@@ -29,7 +29,9 @@ from twotrack.shared.verify.rungs import RungResult
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import Report, task
 
-SEEDS, BATCH_SIZE, VALIDATED = 5, 16, 2000
+SEEDS, BATCH_SIZE = 5, 16
+MOST_VALIDATED = 2000
+"""Examples whose outputs are compared: as many, or twice those that are trained on."""
 _WHERE = {"equivalent": "within", "different": "beyond", "undecided": "not shown to lie within"}
 
 
@@ -56,10 +58,9 @@ def measure(request: SideRequest, report: Report) -> Path:
 
 
 def _few(variant: ChapterVariant) -> Dataset:
-    data = variant.data()
-    return replace(
-        data, train=data.train.first(variant.chapter.verify_examples), validation=data.validation.first(VALIDATED)
-    )
+    data, examples = variant.data(), variant.chapter.verify_examples
+    validated = min(2 * examples, MOST_VALIDATED)
+    return replace(data, train=data.train.first(examples), validation=data.validation.first(validated))
 
 
 @dataclass(frozen=True)

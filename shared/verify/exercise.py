@@ -12,7 +12,7 @@ import numpy as np
 import xxhash
 
 from twotrack.shared.base.sizes import LARGE_MODEL
-from twotrack.shared.chapters.pairs import PROBED_BATCH_SIZE, chapter_pair
+from twotrack.shared.chapters.pairs import chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
 from twotrack.shared.datasets.spec import Dataset
@@ -38,8 +38,8 @@ EPOCHS, STEPS_PER_EPOCH = 2, 10
 """Of the short training's last stage; a stage before it has one epoch."""
 STEPS_OF_LARGE = 3
 """In an epoch of a large model, whose optimizer the rung optimizer looks at alone."""
-VALIDATED = 32
-"""Examples of a chapter's validation split."""
+VALIDATED = 2
+"""Batches of a chapter's validation split."""
 
 Shapes = Sequence[tuple[int, ...]]
 """Of the model's outputs, batch included."""
@@ -220,7 +220,7 @@ class ChapterExercise(Exercise):
 
     def __init__(self, variant: ChapterVariant):
         self.pair, self._recipe = chapter_pair(variant), variant.recipe
-        self._variant = replace(variant, recipe=short(variant.recipe))
+        self._variant = replace(variant, recipe=short(variant.recipe, self.pair.batch_size))
 
     @cached_property
     def _loaded(self) -> Dataset:
@@ -228,14 +228,14 @@ class ChapterExercise(Exercise):
 
     @cached_property
     def _dataset(self) -> Dataset:
-        loaded = self._loaded
-        examples = STEPS_PER_EPOCH * PROBED_BATCH_SIZE
-        return replace(loaded, train=loaded.train.first(examples), validation=loaded.validation.first(VALIDATED))
+        loaded, size = self._loaded, self.pair.batch_size
+        train, validation = loaded.train.first(STEPS_PER_EPOCH * size), loaded.validation.first(VALIDATED * size)
+        return replace(loaded, train=train, validation=validation)
 
     @cached_property
     def _first(self) -> Batch:
-        batches = TrainingBatches(self._dataset, self._dataset.train, PROBED_BATCH_SIZE, 0, self._variant.chapter.loss)
-        return next(batches.epoch(0))
+        size, loss = self.pair.batch_size, self._variant.chapter.loss
+        return next(TrainingBatches(self._dataset, self._dataset.train, size, 0, loss).epoch(0))
 
     def inputs(self) -> Mapping[str, np.ndarray]:
         """Return the inputs of the first batch of an epoch."""
@@ -267,10 +267,10 @@ class ChapterExercise(Exercise):
         return Rehearsal(fit.progress.digest.hexdigest(), history, validation)
 
 
-def short(recipe: Recipe) -> Recipe:
+def short(recipe: Recipe, batch_size: int) -> Recipe:
     """Return the recipe with small batches and few epochs, all of them; stages and the forms of schedules stay."""
-    first = recipe.head_first and replace(recipe.head_first, batch_size=PROBED_BATCH_SIZE, epochs=1)
-    return replace(recipe, batch_size=PROBED_BATCH_SIZE, epochs=EPOCHS, head_first=first, early_stopping=None)
+    first = recipe.head_first and replace(recipe.head_first, batch_size=batch_size, epochs=1)
+    return replace(recipe, batch_size=batch_size, epochs=EPOCHS, head_first=first, early_stopping=None)
 
 
 def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
