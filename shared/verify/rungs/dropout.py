@@ -56,6 +56,17 @@ def compare_draws(torch: SideDraws, keras: SideDraws) -> RungResult:
     pairs = match(torch, keras)
     if pairs is None:
         return _unmatched(torch.draws, keras.draws)
+    return _odd(torch, keras, pairs) or _compare(torch, keras, pairs)
+
+
+def drawn_alike(torch: SideDraws, keras: SideDraws) -> bool:
+    """Tell whether both sides draw the same, whatever they make of it."""
+    pairs = match(torch, keras)
+    return pairs is not None and _odd(torch, keras, pairs) is None
+
+
+def _odd(torch: SideDraws, keras: SideDraws, pairs: Sequence[Matched]) -> RungResult | None:
+    """Return the failure of the first pair that does not draw alike; None if all do."""
     for pair in pairs:
         if _rates_differ(pair):
             detail = f"Keras: {_told(pair.keras)}; torch: {_told(pair.torch)}"
@@ -64,7 +75,7 @@ def compare_draws(torch: SideDraws, keras: SideDraws) -> RungResult:
         if bool(again[0]) != bool(again[1]):
             side, draw = ("Keras", pair.keras) if again[0] else ("torch", pair.torch)
             return _failure(f"{side} draws {again[0] or again[1]}, as from one seed: {_told(draw)}", pair.keras)
-    return _compare(torch, keras, pairs)
+    return None
 
 
 def compare_distributions(torch: SideDraws, keras: SideDraws, samples: Samples) -> RungResult:
