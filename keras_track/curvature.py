@@ -42,7 +42,7 @@ class Curvature:
         """
         if self._sophia is None or not self._sophia.estimate_due:
             return
-        step = int(self._sophia.iterations)
+        step = int(keras.ops.convert_to_numpy(self._sophia.iterations))
         noise = [draw_noise(self._loss, shape, step, number) for number, shape in enumerate(self._outputs(inputs))]
         self._estimator.train_on_batch(inputs, [drawn.astype(keras.config.floatx()) for drawn in noise])
 

@@ -12,6 +12,11 @@ def neuron() -> keras.Model:
     return keras.Sequential([keras.Input((2,)), layers.Dense(1, name="neuron")])
 
 
+def shares() -> keras.Model:
+    """A layer and softmax, so that outputs are probabilities. Input (batch, 4), output (batch, classes 3)."""
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3, name="logits"), layers.Softmax(name="softmax")])
+
+
 def hidden_tanh() -> keras.Model:
     """One hidden layer with tanh. Input (batch, features 2), output logits (batch, 1)."""
     hidden = layers.Dense(4, activation="tanh", name="hidden")
@@ -44,12 +49,33 @@ def momentum() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(learning_rate=0.1, momentum=0.9)
 
 
+def two_defaults() -> keras.Model:
+    """Layer normalisation and LeakyReLU as they come. Input (batch, 40), output logits (batch, 1)."""
+    x = inputs = keras.Input((40,))
+    x = layers.LayerNormalization(name="norm")(layers.Dense(16, name="hidden")(x))
+    return keras.Model(inputs, layers.Dense(1, name="logits")(layers.LeakyReLU()(x)))
+
+
+def dilated_convolution() -> keras.Model:
+    """A convolution on every other pixel, pooling of an odd image. Input (batch, 9, 9, 2), output logits (batch, 3)."""
+    x = inputs = keras.Input((9, 9, 2))
+    x = layers.Conv2D(4, 3, dilation_rate=2, padding="same", activation="relu", name="conv")(x)  # (batch, 9, 9, 4)
+    x = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(2, padding="same")(x))  # of (batch, 5, 5, 4)
+    return keras.Model(inputs, layers.Dense(3, name="logits")(x))
+
+
 def strided_convolution() -> keras.Model:
     """A convolution that halves an even image. Input (batch, 28, 28, 1), output logits (batch, classes 10)."""
     x = inputs = keras.Input((28, 28, 1))
     x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu", name="conv")(x)  # (batch, 14, 14, 8)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(10, name="logits")(x))
+
+
+def both_ways() -> keras.Model:
+    """Two LSTMs, one of which reads backwards. Input (batch, 12, features 5), output logits (batch, 1)."""
+    lstm = layers.Bidirectional(layers.LSTM(8, name="lstm"), name="both")
+    return keras.Sequential([keras.Input((12, 5)), lstm, layers.Dense(1, name="logits")])
 
 
 def recurrent_relu() -> keras.Model:
@@ -88,3 +114,9 @@ def frozen_base() -> keras.Model:
     x = layers.Conv2D(8, 3, padding="same", activation="relu", trainable=False, name="base")(x)
     x = layers.Dense(16, activation="relu", name="hidden")(layers.GlobalAveragePooling2D()(x))
     return keras.Model(inputs, layers.Dense(5, name="head")(x))
+
+
+def scaled_inside() -> keras.Model:
+    """Pixels from 0 to 255, scaled by the model itself. Input (batch, 28, 28, 1), output logits (batch, classes 10)."""
+    scaled = layers.Rescaling(1 / 127.5, offset=-1)
+    return keras.Sequential([keras.Input((28, 28, 1)), scaled, layers.Flatten(), layers.Dense(10, name="logits")])

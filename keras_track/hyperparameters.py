@@ -11,7 +11,7 @@ from twotrack.shared.spec.objective import CustomLoss, Objective
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
-    "strides", "reset_after", "recurrent_dropout", "mask_zero", "stddev",
+    "strides", "reset_after", "recurrent_dropout", "mask_zero", "mask_value", "stddev", "axis",
 )  # fmt: skip
 _RENAMED = {"pool_size": "kernel_size", "kernel_size": "kernel_size", "dilation_rate": "dilation"}
 
@@ -29,6 +29,11 @@ def of_layer(layer: keras.layers.Layer) -> dict[str, Any]:
         hyperparameters["activation"] = getattr(activation, "__name__", type(activation).__name__)
         if hyperparameters["activation"] in {"gelu", "gelu_tanh"}:  # the latter of twotrack.keras_track.layers
             hyperparameters["approximate"] = _gelu_is_approximate(layer)
+    gate = getattr(layer, "recurrent_activation", None)
+    if callable(gate):
+        hyperparameters["recurrent_activation"] = getattr(gate, "__name__", type(gate).__name__)
+    if isinstance(layer, layers.Bidirectional):
+        hyperparameters |= of_layer(layer.forward_layer)
     if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
         hyperparameters["count_include_pad"] = False
     return {name: _plain(value) for name, value in hyperparameters.items() if _plain(value) is not None}

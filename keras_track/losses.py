@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.src.losses import loss as loss_module
 
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.spec import loss_specs
@@ -42,11 +43,13 @@ class FromSpec(keras.losses.Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss; weights are (batch,) or (batch, steps), -1 for what is left out.
 
-        As Keras' own losses do, it takes outputs in its own type: under a mixed policy they are narrower.
+        As Keras' own losses do, it takes outputs in its own type: under a mixed policy they are narrower. Of several
+        replicas, whose losses MirroredStrategy adds up, a mean is that of a share, as Keras' own are.
         """
         outputs = keras.ops.convert_to_tensor(y_pred, dtype=self.dtype)
         given = [None if one is None else keras.ops.convert_to_tensor(one) for one in (y_true, sample_weight)]
-        return loss_value(keras.ops, self.spec, False, outputs, *given)
+        value = loss_value(keras.ops, self.spec, False, outputs, *given)
+        return value if self.spec.divisor == "nothing" else loss_module.scale_loss_for_distribution(value)
 
 
 class ChannelsLast(keras.losses.Loss):

@@ -21,10 +21,10 @@ def read(optimizer: keras.optimizers.Optimizer, spec: Optimizer, table: Mapping[
     """Return copies of all that it remembers."""
     held = _held(optimizer, spec, _updated(optimizer, table))
     slots = {name: np.array(layout.to_canonical(as_array(one)), order="C") for name, one, layout in held}
-    updates = int(optimizer._iterations)
+    updates = int(as_array(optimizer._iterations))
     state = OptimizerState(slots, updates, updates)
     if spec.accumulate > 1:
-        state.batches, state.rows = int(optimizer._batches), float(as_array(optimizer._rows_gathered))
+        state.batches, state.rows = int(as_array(optimizer._batches)), float(as_array(optimizer._rows_gathered))
     if isinstance(spec, Nadam):
         state.product = float(as_array(optimizer._u_product))
     return state

@@ -79,7 +79,7 @@ class Sophia(keras.optimizers.Optimizer):
     @property
     def estimate_due(self) -> bool:
         """Whether the curvature is to be estimated before the next step."""
-        return int(self.iterations) % self.interval == 0
+        return int(keras.ops.convert_to_numpy(self.iterations)) % self.interval == 0
 
     def update_curvature(self, gradients: Sequence[Any]) -> None:
         """h = beta_2 * h + (1 - beta_2) * b^2, with one b for every variable that the optimizer was built with."""

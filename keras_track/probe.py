@@ -25,6 +25,7 @@ from twotrack.keras_track.gradients import InputShift, recorder
 from twotrack.keras_track.inputs import cast
 from twotrack.keras_track.loops import stepwise
 from twotrack.keras_track.operations import finished, operations_recorded
+from twotrack.keras_track.own_steps import own_methods
 from twotrack.keras_track.pieces import PieceCounter
 from twotrack.keras_track.recording import (
     arrays,
@@ -90,6 +91,11 @@ class KerasProbe(Probe):
         return [
             (tuple(base.__name__ for base in type(layer).__mro__), hyperparameters.of_layer(layer)) for layer in inside
         ]
+
+    @property
+    def own_methods(self) -> list[str]:
+        """Return those of a class that derives from keras.Model."""
+        return own_methods(self._model.model)
 
     def asked_for_float32(self) -> list[str]:
         """In float64 they compute in float64 all the same, so that what is compared is mathematics."""

@@ -9,6 +9,7 @@ import keras
 from keras.src.trainers.data_adapters import data_adapter_utils
 
 from twotrack.shared.spec.draws import DrawSource
+from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.replicas import Replicas, Seat
 from twotrack.shared.spec.track import TrackModel
 
@@ -35,6 +36,9 @@ class Training(ABC):
 
     def enter(self) -> None:  # noqa: B027
         """Let what is built from now on be on the replicas."""
+
+    def require(self, optimizer: Optimizer) -> None:  # noqa: B027
+        """Raise UserError for an optimizer that the replicas cannot do."""
 
     @abstractmethod
     def train_on_batch(self, model: "KerasModel", x: Any, fed: Fed, rows: int) -> float:

@@ -16,8 +16,11 @@ from keras.src.losses import loss as loss_module
 
 from twotrack.keras_track.primitives import replaced
 from twotrack.keras_track.replicas import Fed, Training, batch_of, require_on
+from twotrack.shared.errors import UserError
 from twotrack.shared.spec.draws import Base, DrawsOfShare, DrawSource
+from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.replicas import Replicas, Share
+from twotrack.shared.spec.update_options import EMA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +57,19 @@ class _Mirrored(Training):
         """Return a block that makes variables with a copy on every replica."""
         return self._strategy.scope()
 
+    def require(self, optimizer: Optimizer) -> None:
+        """Raise UserError for what a step under MirroredStrategy cannot hold."""
+        if isinstance(optimizer, Sophia):
+            raise UserError(
+                "--replicas: Sophia's curvature is not shared out on track 'keras:tensorflow'; use another track or "
+                "another optimizer."
+            )
+        if isinstance(optimizer.average, EMA) and optimizer.average.overwrite_every:
+            raise UserError(
+                "--replicas: on track 'keras:tensorflow' averages cannot be written over the weights within a step; "
+                "leave out EMA's overwrite_every, or use another track."
+            )
+
     @contextmanager
     def judging(self, network: keras.Model) -> Iterator[None]:
         """Let a model predict on one replica: on all, each would predict the whole batch."""
@@ -77,8 +93,7 @@ class _Mirrored(Training):
             lambda context: _rows(batch_of(x, fed), parts[context.replica_id_in_sync_group])
         )
         with ExitStack() as stack:  # which replica is traced changes wherever they exchange anything
-            replaced(stack, loss_module, "scale_loss_for_distribution", self._scaled)
-            replaced(stack, loss_module, "unscale_loss_for_distribution", self._unscaled)
+            self._weigh(network.optimizer, stack)
             replaced(stack, backend.random, "draw_seed", _apart(backend.random.draw_seed))
             if self._replicas.clips_mean:
                 _reduce_first(network, stack)
@@ -96,16 +111,29 @@ class _Mirrored(Training):
             rows = tensorflow.shape(keras.tree.flatten(data)[0])[0]
             own = tensorflow.cast(rows, keras.config.floatx())
             total = tensorflow.distribute.get_replica_context().all_reduce("SUM", own)
-            self._parts[_replica()] = own / total if self._replicas.reduction == "mean" else tensorflow.ones_like(own)
+            self._parts[_replica()] = own / total if self._replicas.reduction != "sum" else tensorflow.ones_like(own)
             return network.train_step(data)
 
         return step
+
+    def _weigh(self, optimizer: Any, stack: ExitStack) -> None:
+        """Let each replica's loss count by its part: where Keras divides one by the replicas, or whatever it is."""
+        if self._replicas.reduction == "scalar":
+            scale = optimizer.scale_loss
+            replaced(stack, optimizer, "scale_loss", lambda loss: self._scaled(scale(loss)))
+        scaled, unscaled = (_same, _same) if self._replicas.reduction == "scalar" else (self._scaled, self._unscaled)
+        replaced(stack, loss_module, "scale_loss_for_distribution", scaled)
+        replaced(stack, loss_module, "unscale_loss_for_distribution", unscaled)
 
     def _scaled(self, value: Any) -> Any:
         return value * tensorflow.cast(self._parts[_replica()], value.dtype)
 
     def _unscaled(self, value: Any) -> Any:
         return value / tensorflow.cast(self._parts[_replica()], value.dtype)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _apart(draw_seed: Callable[[Any], Any]) -> Callable[[Any], Any]:

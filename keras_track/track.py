@@ -1,6 +1,6 @@
 """The Track contract on Keras 3; the backend is the one that KERAS_BACKEND named before the import."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,15 @@ import numpy as np
 
 from twotrack.keras_track import backends, builds, native, operations, terms, weights
 from twotrack.keras_track.axes import axis_layout
+from twotrack.keras_track.changes import changed
 from twotrack.keras_track.moved_gradients import GradientMover
+from twotrack.keras_track.own_steps import fed_as_by_fit
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.quick_start import any_initial_values
 from twotrack.keras_track.session import start_afresh
 from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.shared.ledger.measured import Measured
+from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.replicas import Replicas, Seat
@@ -84,6 +87,7 @@ class KerasTrack(Track):
         """Build in the precision that is set; `single` is the same model in float32, for less than that."""
         with nullcontext() if self.draws_initial_values else any_initial_values():
             network, has_base, given = builds.model_of(pair)
+        fed_as_by_fit(network)
         weights.set_renames(network, {} if pair.torch else pair.rename)
         switches = Switches(switched)
         native.switch_layers(network.get_layer(HEAD) if has_base else network, switches)
@@ -199,6 +203,10 @@ class KerasTrack(Track):
         """Move every gradient of a model's training steps, before the update, by `share` of its layer's largest."""
         own = as_keras(model)
         own.mover = GradientMover(own.model, share, draw)
+
+    def changed(self, model: TrackModel, changes: Sequence[Change]) -> AbstractContextManager[None]:
+        """Return a block in which the model is changed; KeyError if it has no such layer."""
+        return changed(as_keras(model).model, changes)
 
     def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
         """Return a model as a side of the search for which weight is which."""

@@ -184,6 +184,8 @@ class KerasModel(TrackModel):
             return
         self.has_custom_optimizer = isinstance(optimizer, CustomOptimizer)
         self._spec = optimizer
+        if self.replicas and not isinstance(optimizer, CustomOptimizer):
+            self.replicas.require(optimizer)
         with self.replicas.scope() if self.replicas else nullcontext():
             self._attach(optimizer, learning_rates)
 

@@ -15,6 +15,18 @@ def neuron() -> nn.Module:
     return nn.Sequential(OrderedDict(neuron=nn.Linear(2, 1)))
 
 
+class Temperature(nn.Module):
+    """Logits divided by a temperature of 2. Input (batch, 4), output logits (batch, classes 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features to logits."""
+        return self.logits(x) / 2
+
+
 def eight_sigmoids() -> nn.Module:
     """One hidden layer of eight sigmoids. Input (batch, features 2), output logits (batch, 1)."""
     return nn.Sequential(OrderedDict(hidden=nn.Linear(2, 8), activation=nn.Sigmoid(), logits=nn.Linear(8, 1)))
@@ -55,6 +67,28 @@ def nesterov(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True)
 
 
+def normalised_by_batch() -> nn.Module:
+    """Batch normalisation as it comes, ELU and dropout. Input (batch, 40), output logits (batch, 1)."""
+    hidden, logits = nn.Linear(40, 16), nn.Linear(16, 1)
+    return nn.Sequential(
+        OrderedDict(hidden=hidden, norm=nn.BatchNorm1d(16), elu=nn.ELU(), dropout=nn.Dropout(0.5), logits=logits)
+    )
+
+
+class PaddedConvolution(nn.Module):
+    """A convolution with two zeros on every side. Input (batch, 2, 10, 10), output logits (batch, classes 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.logits = nn.Conv2d(2, 4, 5, stride=2, padding=2), nn.Linear(4, 3)
+        self.pool = nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images to logits."""
+        x = self.pool(self.conv(x).relu())  # (batch, 4, 2, 2)
+        return self.logits(x.mean(dim=(2, 3)))
+
+
 class NormalisedConvolution(nn.Module):
     """A convolution with batch normalisation as it comes. Input (batch, 1, 28, 28), output logits (batch, 10)."""
 
@@ -66,6 +100,20 @@ class NormalisedConvolution(nn.Module):
         """Map images to logits."""
         x = self.norm(self.conv(x)).relu()  # (batch, 8, 28, 28)
         return self.logits(x.mean(dim=(2, 3)))
+
+
+class NoFuture(nn.Module):
+    """Attention to places up to one's own, and a sum. Input (batch, 8, 16), output logits (batch, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention, self.logits = nn.MultiheadAttention(16, 2, batch_first=True), nn.Linear(16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map places to logits."""
+        future = torch.ones(8, 8, dtype=torch.bool, device=x.device).triu(1)
+        x = x + self.attention(x, x, x, attn_mask=future)[0]
+        return self.logits(x.mean(dim=1))
 
 
 class TwoRecurrentLayers(nn.Module):
@@ -134,3 +182,16 @@ class DepthwiseConvolution(nn.Module):
         """Map images to logits."""
         x = self.pointwise(self.depthwise(x)).relu()  # (batch, 8, 16, 16)
         return self.head(x.mean(dim=(2, 3)))
+
+
+class StandardisedInside(nn.Module):
+    """Months and charge, standardised by the model itself. Input (batch, 2), output logits (batch, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Linear(2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map months and charge to logits."""
+        mean, deviation = x.new_tensor([32.0, 65.0]), x.new_tensor([24.0, 30.0])
+        return self.logits((x - mean) / deviation)

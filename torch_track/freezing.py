@@ -1,6 +1,7 @@
 """Which weights of a module are trained."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -41,3 +42,17 @@ def train_mode(module: nn.Module) -> None:
     for layer in module.modules():
         if getattr(layer, FROZEN, False):
             layer.eval()
+
+
+def in_evaluation(module: nn.Module) -> Callable[..., Any]:
+    """Return a module's forward in evaluation mode, whatever mode it is in; the modules inside stay in theirs."""
+    own = module.forward
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        before, module.training = module.training, False
+        try:
+            return own(*args, **kwargs)
+        finally:
+            module.training = before
+
+    return forward

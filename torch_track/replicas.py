@@ -27,6 +27,13 @@ SEEDS = 2**31
 _INPUT, _TARGET = "input:", "target:"
 
 
+class _Replicated(DistributedDataParallel):
+    """Torch's, which takes SyncBatchNorm on a CPU too: batch_statistics does there what it asks for."""
+
+    def _passing_sync_batchnorm_handle(self, module: nn.Module) -> None:
+        """Let layers pass that torch refuses on a CPU."""
+
+
 class Member:
     """A model as one of the replicas that train it."""
 
@@ -36,7 +43,7 @@ class Member:
 
     def begin(self) -> None:
         """Wrap the module anew, as which of its weights are trained may have changed; all members do so at once."""
-        self._module = DistributedDataParallel(self.model.module, find_unused_parameters=True)
+        self._module = _Replicated(self.model.module, find_unused_parameters=True)
 
     def end(self) -> None:
         """Let go of the wrapper."""

@@ -11,7 +11,8 @@ import torch
 from twotrack.shared.base.memory import keep_what_is_imported
 from twotrack.shared.errors import as_user_error
 from twotrack.shared.ledger.measured import Measured
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Change, Facing
+from twotrack.shared.spec.candidates import CallCandidate, Candidate, Facing
+from twotrack.shared.spec.changes import Change
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches

@@ -31,6 +31,7 @@ def verify(
     recipe: str = "fast",
     until: str = "accuracy",
     precision: str | Sequence[str] = (),
+    replicas: int = 1,
     on_phase: Callable[[str, str], None] = lambda track, phase: None,
 ) -> "LadderRecord":
     """Climb the verification ladder: are the two sides one model, in float64? As `twotrack verify`.
@@ -40,7 +41,8 @@ def verify(
     the others are compared with, None for torch where there is a torch side, else the first Keras track.
     `weights`, a checkpoint or one for each side, and `inputs`, an .npz file, take the place of those of a pair.
     `settings` and `recipe` are a chapter's. `until` is the last rung to climb; then `precision`, such as
-    ["float32", "bfloat16"], judges both sides in lower precisions. `on_phase` hears (track, phase).
+    ["float32", "bfloat16"], judges both sides in lower precisions, and `replicas` above 1 proves that so many do the
+    training of one. `on_phase` hears (track, phase).
 
     Returns the rungs of every track: `.passed`, and per track `.tracks[i].rungs`, and `.causes`, `.left` and
     `.suggestions` of a failure. Raises UserError for what cannot be done, WorkerDiedError if a worker process ends
@@ -64,6 +66,7 @@ def verify(
         weights,
         inputs,
         precision,
+        replicas,
     )
     return ladder_record(request, results)
 
@@ -77,6 +80,7 @@ def assert_same_model(
     tracks: Sequence[str] | None = None,
     until: str = "accuracy",
     precision: str | Sequence[str] = (),
+    replicas: int = 1,
     strict: bool = False,
     own_weights: bool = False,
     **pair: Any,
@@ -92,8 +96,9 @@ def assert_same_model(
 
     `inputs` is the shape that Keras gets, without the batch axis, an Input, or an array (batch, ...) of inputs to
     compare on, in place of drawn ones; a mapping by name for several inputs. Further arguments are those of Pair:
-    `loss`, `optimizer`, `rename`, ... `until` is the last rung to climb, `precision` as in `verify`. With `strict`, a
-    pass with exceptions is an AssertionError too.
+    `loss`, `optimizer`, `rename`, ... `until` is the last rung to climb, `precision` and `replicas` as in `verify`;
+    replicas build their side anew, so it has to be a function that workers can import. With `strict`, a pass with
+    exceptions is an AssertionError too.
 
     Raises UserError for what cannot be compared, WorkerDiedError if a worker process ends early.
 
@@ -107,7 +112,8 @@ def assert_same_model(
     from twotrack.shared.verify import user_modules
 
     user_modules.require_not_importing("twotrack.assert_same_model")
-    wanted = Wanted(tracks, until, own_weights=own_weights, arithmetics=arithmetics(precision))
+    lower = arithmetics(precision)
+    wanted = Wanted(tracks, until, own_weights=own_weights, arithmetics=lower, replicas=replicas)
     outcome = check(given(subject, torch, inputs, keras, pair), wanted)
     if failure := outcome.failure(strict):
         raise AssertionError(f"{failure}\n{outcome.text}")
@@ -125,6 +131,7 @@ def _climb(
     weights: str | Path | Mapping[str, str | Path] | None = None,
     inputs: str | Path | None = None,
     precision: str | Sequence[str] = (),
+    replicas: int = 1,
 ) -> "tuple[VerifyRequest, list[TrackResult]]":
     from twotrack.shared.precision.formats import arithmetics
     from twotrack.shared.verify import ladder, user_modules, user_pair
@@ -147,6 +154,7 @@ def _climb(
         weights=_files(weights),
         inputs=Path(inputs).absolute() if inputs is not None else None,
         arithmetics=arithmetics(precision),
+        replicas=replicas,
     )
     ladder.check(request, tracks)
     return request, ladder.verify(request, tracks, on_phase)
@@ -182,6 +190,7 @@ def compare(
     profile: str = "aligned",
     own_start: bool | None = None,
     precision: str | None = None,
+    replicas: int = 1,
     device: str = "auto",
     out: str | Path = "runs",
     on_progress: "OnJob" = lambda job, progress: None,
@@ -189,8 +198,8 @@ def compare(
     """Train a chapter on several tracks with seeds 0, 1, ..., on the same batches, and report. As `twotrack compare`.
 
     `seeds` says how many; by default 3 where a training takes seconds, else 1. `settings` are the chapter's, for
-    example {"dropout": 0.5}; `precision` is float32, bfloat16 or float64, else the recipe's. `on_progress` hears
-    (job, progress) of every phase.
+    example {"dropout": 0.5}; `precision` is float32, bfloat16 or float64, else the recipe's. Each run trains on so many
+    `replicas`. `on_progress` hears (job, progress) of every phase.
     A new folder below `out` takes the run folders and the report. `twotrack compare --resume` continues it.
     Raises UserError for what cannot be done, WorkerDiedError if no track finishes.
 
@@ -217,6 +226,7 @@ def compare(
         profile=profile,
         own_start=own_start,
         precision=run_precision(precision) if precision else None,
+        replicas=replicas,
     )
     with reserving(Path(out)) as reserved:
         folder = reserved.folder(f"compare_{chapter}_{recipe}_{timestamp()}")

@@ -24,6 +24,9 @@ LEDGER = "<table>\n<thead>\n<tr>\n<th>difference</th>"
 CELL = re.compile(r"(?<=>)[^<>]+(?=(?:<br\s*/?>[^<>]*)*</td>)")
 PATH = re.compile(r"(?<=\w)([/_])(?=\w)")
 """Where a path or a long name in a table may go on in another line."""
+INLINE_CODE = re.compile(r"<code>[^<]+</code>")
+OPTION = re.compile(r"(?<![\w-])--[\w-]+")
+"""Of a command; a browser would break the line behind its hyphens."""
 INK = "#808890"
 """Letters and axes of a figure's file, which stands alone on white or on black (shared/report/figures.py)."""
 
@@ -33,6 +36,7 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
     folder = (DOCS / page.file.src_uri).parent
     html = FIGURE.sub(lambda image: inline(folder / image[2], image[1]), html)
     html = CELL.sub(lambda cell: PATH.sub(r"\1<wbr>", cell[0]), html)
+    html = INLINE_CODE.sub(lambda code: OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
     html = html.replace(LEDGER, LEDGER.replace("<table>", '<table class="ledger">'))
     if page.file.src_uri == GLOSSARY:
         return html
@@ -54,23 +58,26 @@ def inline(figure: Path, alt: str) -> str:
 
 @cache
 def glossary() -> Mapping[str, tuple[str, str]]:
-    """Return by each word, in small letters, its anchor and what it means."""
+    """Return by each word its anchor and what it means; one with a capital is another word without it."""
     found = {}
     for entry in ENTRY.finditer((DOCS / GLOSSARY).read_text()):
         anchor = re.sub(r"[^a-z0-9]+", "-", entry["words"].lower()).strip("-")
         meaning = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", entry["meaning"]).replace("`", "").replace("*", "")
-        found |= {word.strip().lower(): (anchor, meaning) for word in entry["words"].split(",")}
+        found |= {word.strip(): (anchor, meaning) for word in entry["words"].split(",")}
     return found
 
 
 def linked(html: str, meanings: Mapping[str, tuple[str, str]], address: str) -> str:
     """Return HTML in which each word of the glossary, where it first comes in prose, leads to its entry."""
-    longest_first = "|".join(re.escape(word) for word in sorted(meanings, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w-])({longest_first})(s?)(?![\w-])", re.IGNORECASE)
+    longest_first = "|".join(
+        re.escape(word) if word != word.lower() else f"(?i:{re.escape(word)})"
+        for word in sorted(meanings, key=len, reverse=True)
+    )
+    pattern = re.compile(rf"(?<![\w-])({longest_first})(s?)(?![\w/-]|\.\w)")  # not inside of a path
     seen: set[str] = set()
 
     def link(found: re.Match[str]) -> str:
-        anchor, meaning = meanings[found[1].lower()]
+        anchor, meaning = meanings.get(found[1]) or meanings[found[1].lower()]
         if anchor in seen:
             return found[0]
         seen.add(anchor)

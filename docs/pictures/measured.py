@@ -115,7 +115,7 @@ def filters() -> None:
 
 
 def feature_maps() -> None:
-    """Draw a digit, and what eight channels of each stage make of it."""
+    """Draw a digit, and what six channels of each stage make of it."""
     stages = digit().stages
     with picture("feature_maps", 3.7, len(stages), 6) as panels:
         for row, (stage, maps) in zip(panels, stages.items(), strict=True):

@@ -58,6 +58,14 @@ def random_translation() -> Measured:
 
 
 @DEFAULTS.measures
+def random_layers() -> Measured:
+    """RandomRotation of a picture."""
+    layer, picture = layers.RandomRotation(0.3, seed=0), samples.IMAGE
+    acts = [not np.array_equal(ops.convert_to_numpy(layer(picture, training=mode)), picture) for mode in (True, False)]
+    return Measured({"exist": True, "act in training": acts[0], "act in inference": acts[1]})
+
+
+@DEFAULTS.measures
 def pretrained_networks() -> Measured:
     """keras_hub and keras.applications."""
     from keras_hub import models

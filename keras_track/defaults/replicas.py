@@ -39,6 +39,12 @@ def replica_unequal_shares() -> Measured:
 
 
 @DEFAULTS.measures
+def replica_scalar_loss() -> Measured:
+    """Gradient of a loss function that returns the mean over its rows."""
+    return _of("gradient of a mean of 1")
+
+
+@DEFAULTS.measures
 def replica_last_batch() -> Measured:
     """`fit` on 7 examples in batches of 4."""
     return _of("examples seen of 7")
@@ -83,6 +89,7 @@ def facts(backend: str) -> dict[str, Value]:
         "normalises its own share": bool(abs(change) < SMALL),
         "running mean": _whose(mean),
         "gradient of shares of 2 and 1": _refused(lambda: _last_gradient(scope)),
+        "gradient of a mean of 1": _change(scope, [layers.Dense(1, **PLAIN)], np.ones((2, 1), np.float32), loss=_mean),
         "examples seen of 7": _refused(lambda: _examples(scope)),
         "clips": _clips(scope),
         "one mask for all, from one seed": _one_mask(scope),
@@ -113,19 +120,28 @@ def _refused(measure: Callable[[], Value]) -> Value:
         return "refused"
 
 
+def _mean_of_row(signs: Any, outputs: Any) -> Any:
+    return keras.ops.mean(signs * outputs, -1)
+
+
+def _mean(signs: Any, outputs: Any) -> Any:
+    return keras.ops.mean(signs * outputs)
+
+
 def _fitted(
     scope: Scope,
     parts: Sequence[keras.Layer],
     x: np.ndarray,
     signs: np.ndarray | None = None,
     batch: int = 0,
+    loss: Callable[[Any, Any], Any] = _mean_of_row,
     **of: Any,
 ) -> keras.Model:
     """Fit for one epoch with the rate 1 and the mean of the outputs, times signs of the rows, as the loss."""
     signs = np.ones((len(x), 1), np.float32) if signs is None else signs
     with scope():
         model = keras.Sequential([keras.Input(x.shape[1:]), *parts])
-        model.compile(keras.optimizers.SGD(1.0, **of), lambda signs, outputs: keras.ops.mean(signs * outputs, -1))
+        model.compile(keras.optimizers.SGD(1.0, **of), loss)
     model.fit(x, signs, batch_size=batch or len(x), shuffle=False, verbose=0)
     return model
 

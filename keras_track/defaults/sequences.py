@@ -103,6 +103,30 @@ def recurrent_dropout() -> Measured:
 
 
 @DEFAULTS.measures
+def recurrent_activations() -> Measured:
+    """LSTM as it is, and with others."""
+    layer, other = layers.LSTM(1), layers.LSTM(1, activation="relu", recurrent_activation="hard_sigmoid")
+    own, stated = ((one.activation.__name__, one.recurrent_activation.__name__) for one in (layer, other))
+    return Measured({"new values": own[0], "gates": own[1], "others can be stated": stated == ("relu", "hard_sigmoid")})
+
+
+@DEFAULTS.measures
+def masked_steps() -> Measured:
+    """GlobalAveragePooling1D and LSTM on a sequence whose last step is hidden, and on another one."""
+    one, mask = samples.SEQUENCE[:1, :4], ops.convert_to_tensor(samples.MASK)
+    other = np.concatenate([one[:, :3], one[:, 3:] + 1], 1)
+
+    def counts(layer: layers.Layer) -> bool:
+        first, second = (to_numpy(layer(ops.convert_to_tensor(value), mask=mask)) for value in (one, other))
+        return not np.array_equal(first, second)
+
+    mean, lstm = layers.GlobalAveragePooling1D(), layers.LSTM(2, seed=0)
+    return Measured(
+        {"a hidden step counts in a mean": counts(mean), "a hidden step changes an LSTM's state": counts(lstm)}
+    )
+
+
+@DEFAULTS.measures
 def encoder_block() -> Measured:
     """keras_hub's TransformerEncoder."""
     from twotrack.keras_track.hub import TransformerEncoder

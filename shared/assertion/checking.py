@@ -26,7 +26,7 @@ from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.own_weights import OtherWeight, differing_weights
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.user_functions import AnyFunction, Hold, holding
-from twotrack.shared.verify.user_pair import PairOfFunctions
+from twotrack.shared.verify.user_pair import PairOfFunctions, PairReference
 from twotrack.shared.workers import door
 from twotrack.shared.workers.here import PoolPartlyHere, process_as_it_was
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -86,11 +86,19 @@ class Wanted:
     """A folder in which to leave recordings of two sides that differ."""
     arithmetics: tuple[Arithmetic, ...] = ()
     """Lower precisions to judge both sides in."""
+    replicas: int = 1
+    """On how many sides are trained once the rungs are passed."""
 
     @property
     def named(self) -> Sequence[str] | None:
         """The tracks; None for every installed one."""
         return self.usual if self.tracks is None else self.tracks
+
+    def request(self, name: str, pair: PairReference | None) -> VerifyRequest:
+        """Return what to verify."""
+        return VerifyRequest(
+            name=name, until=self.until, pair=pair, arithmetics=self.arithmetics, replicas=self.replicas
+        )
 
 
 def check(subject: Subject, wanted: Wanted, pool: WorkerPool | None = None) -> Outcome:
@@ -104,9 +112,7 @@ def check(subject: Subject, wanted: Wanted, pool: WorkerPool | None = None) -> O
             return _of_pair(subject.pair, inputs, wanted, pool)
     name = subject.pair
     pair = user_pair.named(name, user_pair.module_folders()) if ":" in name else None
-    request = VerifyRequest(
-        name=pair.label if pair else name, until=wanted.until, pair=pair, arithmetics=wanted.arithmetics
-    )
+    request = wanted.request(pair.label if pair else name, pair)
     return _climb(request, chosen(wanted.named), (), wanted, pool)
 
 
@@ -125,13 +131,16 @@ def _of_pair(pair: Pair, inputs: Path | None, wanted: Wanted, pool: WorkerPool |
     with holding() as hold:
         reference = _reference(pair, hold)
         keras_here, torch_here = (user_pair.held_side(reference, side) for side in ("keras", "torch"))
+        if (keras_here or torch_here) and wanted.replicas > 1:
+            raise UserError(
+                "replicas=: every replica builds its side in a process of its own; expected functions at the top level "
+                "of a file, found a model, a lambda or a function inside another."
+            )
         tracks = (
             chosen_here(wanted.named, wanted.tracks is None) if keras_here else chosen(wanted.named, reference.builds)
         )
         here = (*(tracks if keras_here else ()), *([TORCH] if torch_here else ()))
-        request = VerifyRequest(
-            name=reference.label, until=wanted.until, pair=reference, inputs=inputs, arithmetics=wanted.arithmetics
-        )
+        request = wanted.request(reference.label, reference).model_copy(update={"inputs": inputs})
         return _climb(request, tracks, here, wanted, pool)
 
 

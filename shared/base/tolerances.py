@@ -70,7 +70,9 @@ differ in float64 by 2^-29 of what both of them are off in float32, whatever a c
 variance of values around 1e4 as E[x^2] - E[x]^2 loses four digits in either. All of these are draws: float32 is drawn
 four times, from inputs that round one way or the other, and eight times the largest is less than float64's with
 probability 3e-4 if a single number made all of it. What counts as off is at most the value itself, so no difference
-above 1.5e-8 of it can hide. Where float32 is not finite, nothing is added."""
+above 1.5e-8 of it can hide. Where float32 is not finite, nothing is added. Layers in training mode and gradients are
+compared so too, by one run in float32 of all that a network gives: batch normalisation of few numbers, layer behind
+layer, enlarges rounding by orders."""
 
 UNIT_ROUNDING = 4 * 2.0**-52
 """Of 1, or of the largest value that went in: sigmoid, softplus or GELU add 1 to what may be far smaller, and means are

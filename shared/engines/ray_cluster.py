@@ -7,6 +7,8 @@ is given and what it returns are texts and numbers.
 import logging
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import chdir
 from importlib.util import find_spec
@@ -27,7 +29,9 @@ AUTO = "auto"
 _SENT = ("CUBLAS_", "JAX_", "KERAS_", "MKL_", "OMP_", "PYTHONPATH", "TF_", "TORCH", "TWOTRACK_", "XDG_", "XLA_")
 """What the names of variables begin with that a node gets from here, as by them numbers may differ: a node of Ray has
 the environment in which it was started."""
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 30.0
+_STATUS = (sys.executable, "-P", "-m", "ray.scripts.scripts", "status", "--address")
+"""The command `ray status` of this environment, to be followed by an address."""
 
 
 class Ray:
@@ -158,7 +162,7 @@ def _how(task: "ObjectRef[Any]") -> str:
 
 
 def _require_answer(address: str) -> None:
-    """Raise UserError unless something listens there; Ray itself would try for a minute."""
+    """Raise UserError unless a cluster of Ray answers there; Ray itself would ask for minutes."""
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal()) or "//" in address:
         raise UserError(f"--address: expected HOST:PORT or auto, found '{address}'.")
@@ -166,10 +170,28 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise _unanswered(address, str(error)) from error
+    try:
+        subprocess.run(
+            [*_STATUS, address], capture_output=True, text=True, check=True, timeout=_ANSWER_SECONDS, cwd="/"
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _unanswered(address, f"what listens there says nothing to Ray in {_ANSWER_SECONDS:g} s") from error
+    except subprocess.CalledProcessError as error:
+        raise _refused(address, error.stderr) from error
+
+
+def _refused(address: str, said: str) -> UserError:
+    """Return why Ray's own question was not answered, whose last line is the reason."""
+    if "AuthenticationError" in said:
+        return UserError(
+            f"--address {address}: the cluster asks for Ray's token; set RAY_AUTH_MODE=token, with the token of its "
+            "head in ~/.ray/auth_token or RAY_AUTH_TOKEN."
+        )
+    return _unanswered(address, (said.strip().splitlines() or ["no reason was given"])[-1])
 
 
 def _unanswered(address: str, why: str) -> UserError:
     return UserError(
-        f"--address {address}: expected a cluster of Ray, found that it does not answer: {why}; "
+        f"--address {address}: expected a cluster of Ray, found that it does not answer: {why.rstrip('.')}; "
         "'ray status' on its head shows whether it runs."
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twotrack.shared.engines import telling
 from twotrack.shared.engines.telling import Hearer, Told
-from twotrack.shared.runs.comparison import OnJob
+from twotrack.shared.runs.comparison import OnJob, TrainingRequest
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.units import UnitFile
 from twotrack.shared.spec.profiles import describe
@@ -63,12 +63,14 @@ class Standing:
 
     @cached_property
     def title(self) -> str:
-        """What is trained, in a few words."""
+        """What is trained, in a few words: of a sweep, also what is varied."""
         first = self.jobs[0]
         seeds = sorted({job.seed for job in self.jobs})
         numbers = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+        recipe = [] if first.recipe == TrainingRequest.recipe else [first.recipe]
+        settings = [f"{name}={value}" for name, value in first.settings.items()]
         switched = dict.fromkeys(describe(job.switched) for job in self.jobs if job.switched)
-        return ", ".join([f"{first.chapter} {first.track} {numbers}", *switched])
+        return ", ".join([f"{first.chapter} {first.track} {numbers}", *recipe, *settings, *switched])
 
     @property
     def done(self) -> list[Path]:

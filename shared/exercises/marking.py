@@ -124,5 +124,10 @@ def _hint(outcome: Outcome, asked: Model) -> str:
     failure = result.rungs[-1]
     yours = f"yours is the side in {FRAMEWORKS[asked.write]}"
     known = [cause for cause in result.diagnosis.causes if cause.status is not Status.UNKNOWN]
-    told = [f"at '{cause.where}': {cause.what}" for cause in known] or [f"at the rung {failure.rung}: {failure.detail}"]
+    told = [_place(cause.where) + cause.what for cause in known] or [f"at the rung {failure.rung}: {failure.detail}"]
     return "; ".join(told) + f" ({yours})."
+
+
+def _place(where: str) -> str:
+    """Say at which layer; nothing of what is true of the whole model."""
+    return f"at '{where}': " if where else ""

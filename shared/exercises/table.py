@@ -5,11 +5,17 @@ from types import MappingProxyType
 
 from twotrack.shared.exercises import numbers
 from twotrack.shared.exercises.numbers import parameters, score, without_biases
-from twotrack.shared.exercises.spec import Exercise, Model, Number
+from twotrack.shared.exercises.spec import Exercise, Measure, Model, Number
 from twotrack.shared.spec.inputs import Input
 
 MONTHS, CUSTOMER, PHOTO = (12, 5), (40,), (16, 16, 3)
 TOKENS = Input((16,), kind="tokens", size=100)
+
+
+def auc(of: str, mistakes: Mapping[str, Measure] = MappingProxyType({}), **settings: object) -> Number:
+    """Ask for what the chapter's model scores on the test split after a training with seed 0."""
+    return Number(f"the test ROC AUC {of}, seed 0", score("fast", **settings), 3, mistakes)
+
 
 NEURON = (
     Exercise(
@@ -34,10 +40,10 @@ NEURON = (
             {"the weight of the charges": lambda bench: bench.claim("risk", "weight of monthly charges")},
         ),
     ),
-    Exercise("Too fast, too slow.", Number("the test ROC AUC at a learning rate of 30", score(learning_rate=30), 3)),
+    Exercise("Too fast, too slow.", auc("at a learning rate of 30", learning_rate=30)),
     Exercise(
         "The same with momentum.",
-        Number("the test ROC AUC with momentum", score(optimizer="momentum"), 3, {"the one without it": score()}),
+        auc("with momentum", {"the one without it": score()}, optimizer="momentum"),
     ),
     Exercise("Prove it."),
     Exercise(
@@ -74,15 +80,21 @@ CROSS_ENTROPY = (
             },
         ),
     ),
-)
+    Exercise(
+        "Shares, not logits.",
+        Model("torch", "shares", "Dense(3) and Softmax() on four features, under the squared error", (4,),
+              "mean_squared_error"),
+    ),
+    Exercise("A temperature.", Model("keras", "Temperature", "Linear(4, 3)(x) / 2", (4,), "cross_entropy")),
+)  # fmt: skip
 BACKPROP = (
     Exercise(
         "Derive it for the sigmoid.",
-        Number("the test ROC AUC with the sigmoid", score(activation="sigmoid"), 3, {"the one with tanh": score()}),
+        auc("with the sigmoid", {"the one with tanh": score()}, activation="sigmoid"),
     ),
     Exercise("Break a line."),
-    Exercise("More units.", Number("the test ROC AUC with 32 units", score(hidden_size=32), 3)),
-    Exercise("One unit.", Number("the test ROC AUC with one unit", score(hidden_size=1), 3)),
+    Exercise("More units.", auc("with 32 units", hidden_size=32)),
+    Exercise("One unit.", auc("with one unit", hidden_size=1)),
     Exercise(
         "Count operations.",
         Number("the multiplications of a forward pass, for one customer", numbers.kernels(), 0,
@@ -101,7 +113,7 @@ BACKPROP = (
 CHURN_MLP = (
     Exercise(
         "Take dropout away.",
-        Number("the test ROC AUC without dropout", score(dropout=0), 3, {"the one with dropout": score()}),
+        auc("without dropout", {"the one with dropout": score()}, dropout=0),
     ),
     Exercise(
         "A larger network.",
@@ -117,7 +129,7 @@ CHURN_MLP = (
     ),
     Exercise(
         "No hidden non-linearity.",
-        Number("the test ROC AUC", score(activation="none", dropout=0), 3, {"the one with ReLU": score(dropout=0)}),
+        auc("without non-linearity", {"the one with ReLU": score(dropout=0)}, activation="none", dropout=0),
     ),
     Exercise(
         "Count first.",
@@ -147,9 +159,9 @@ CHURN_MLP = (
 ACTIVATIONS = (
     Exercise(
         "Depth.",
-        Number("the test ROC AUC with three layers of sigmoids", score(activation="sigmoid", num_layers=3), 3),
+        auc("with three layers of sigmoids", activation="sigmoid", num_layers=3),
     ),
-    Exercise("One matrix.", Number("the test ROC AUC without activation", score(activation="none"), 3)),
+    Exercise("One matrix.", auc("without activation", activation="none")),
     Exercise(
         "Which GELU?", Number("the x above 0 at which they are farthest apart", numbers.where_gelus_part, 1)
     ),
@@ -178,8 +190,7 @@ ACTIVATIONS = (
 OPTIMIZERS = (
     Exercise(
         "Ten times too fast.",
-        Number("the test ROC AUC of Adam at 0.1", score(optimizer="adam", learning_rate=0.1), 3,
-               {"the one at 0.01": score(optimizer="adam")}),
+        auc("of Adam at 0.1", {"the one at 0.01": score(optimizer="adam")}, optimizer="adam", learning_rate=0.1),
     ),
     Exercise(
         "Signs.",
@@ -206,6 +217,16 @@ FRAMEWORKS = (
     ),
     Exercise("Say it twice."),
     Exercise("Choose."),
+    Exercise(
+        "Two defaults.",
+        Model("torch", "two_defaults", "Dense(16), LayerNormalization(), LeakyReLU() and Dense(1)", CUSTOMER,
+              "binary_cross_entropy"),
+    ),
+    Exercise(
+        "The other way round.",
+        Model("keras", "normalised_by_batch", "Linear(40, 16), BatchNorm1d(16), ELU(), Dropout(0.5), Linear(16, 1)",
+              CUSTOMER, "binary_cross_entropy"),
+    ),
 )  # fmt: skip
 CONVOLUTION = (
     Exercise(
@@ -226,6 +247,16 @@ CONVOLUTION = (
         Number("the places along one side", numbers.places(29, 3, 2, 0), 0,
                {"what it is without zeros": numbers.places(28, 3, 2, 0),
                 "what it is at stride 1": numbers.places(28, 3, 1, 1)}),
+    ),
+    Exercise(
+        "Every other pixel.",
+        Model("torch", "dilated_convolution", 'Conv2D(4, 3, dilation_rate=2, padding="same", activation="relu"), '
+              'MaxPooling2D(2, padding="same"), the mean over all places, Dense(3)', (9, 9, 2), "cross_entropy"),
+    ),
+    Exercise(
+        "Two zeros on every side.",
+        Model("keras", "PaddedConvolution", "Conv2d(2, 4, 5, stride=2, padding=2), ReLU, AvgPool2d(2), the mean over "
+              "all places, Linear(4, 3)", (10, 10, 2), "cross_entropy"),
     ),
 )  # fmt: skip
 MNIST_CNN = (
@@ -273,11 +304,20 @@ SEQUENCES = (
         Number("the pairs of 192 steps", numbers.pairs(192), 0, {"what 48 steps have": numbers.pairs(48)}),
     ),
     Exercise("Which one?"),
+    Exercise(
+        "Both ways.",
+        Model("torch", "both_ways", "Bidirectional(LSTM(8)) and Dense(1)", MONTHS, "binary_cross_entropy"),
+    ),
+    Exercise(
+        "No future.",
+        Model("keras", "NoFuture", "x + MultiheadAttention(16, 2)(x, x, x), each place looking at those up to its own, "
+              "the mean over the places, Linear(16, 1)", (8, 16), "binary_cross_entropy"),
+    ),
 )  # fmt: skip
 CHURN_RNN = (
     Exercise(
         "One layer.",
-        Number("the test ROC AUC of one layer", score(num_layers=1), 3, {"the one of two layers": score()}),
+        auc("of one layer", {"the one of two layers": score()}, num_layers=1),
     ),
     Exercise(
         "Count first.",
@@ -350,7 +390,7 @@ CHURN_TRANSFORMER = (
 )  # fmt: skip
 REVIEW_BERT = (
     Exercise("Half a review."),
-    Exercise("A word that is not there."),
+    Exercise("The word not."),
     Exercise("Prove it."),
     Exercise(
         "The mean of what is there.",
@@ -362,15 +402,6 @@ REVIEW_BERT = (
         Model("keras", "Pooler", "Embedding(100, 8), the first token's row, Linear(8, 8), tanh, Linear(8, 1)",
               {"tokens": TOKENS}, "binary_cross_entropy"),
     ),
-)  # fmt: skip
-PRACTICE = (
-    Exercise(
-        "The first loss.",
-        Number("the loss", numbers.loss_of_guessing(5), 2,
-               {"the loss of guessing between two": numbers.loss_of_guessing(2)}),
-    ),
-    Exercise("By heart, with dropout."),
-    Exercise("The better score."),
 )  # fmt: skip
 SHOP_TRANSFER = (
     Exercise("Which stage matters?"),
@@ -384,6 +415,25 @@ SHOP_TRANSFER = (
         "Channel by channel.",
         Model("keras", "DepthwiseConvolution", "Conv2d(3, 3, 3, padding=1, groups=3, bias=False), Conv2d(3, 8, 1), "
               "ReLU, the mean over all places, Linear(8, 5)", PHOTO, "cross_entropy"),
+    ),
+)  # fmt: skip
+PRACTICE = (
+    Exercise(
+        "The first loss.",
+        Number("the loss", numbers.loss_of_guessing(5), 2,
+               {"the loss of guessing between two": numbers.loss_of_guessing(2)}),
+    ),
+    Exercise("By heart, with dropout."),
+    Exercise("The better score."),
+    Exercise(
+        "Scaled inside.",
+        Model("torch", "scaled_inside", "Rescaling(1 / 127.5, offset=-1), Flatten() and Dense(10)", (28, 28, 1),
+              "cross_entropy"),
+    ),
+    Exercise(
+        "Standardised inside.",
+        Model("keras", "StandardisedInside", "Linear(2, 1) of (x - mean) / deviation, with mean (32, 65) and deviation "
+              "(24, 30)", (2,), "binary_cross_entropy"),
     ),
 )  # fmt: skip
 

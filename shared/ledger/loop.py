@@ -1,7 +1,7 @@
 """The ledger's entries on what stands around a model."""
 
 from twotrack.shared.ledger import reasons
-from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, always
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, always, never_used
 
 ENTRIES: tuple[Difference, ...] = (
     Difference(
@@ -57,6 +57,19 @@ ENTRIES: tuple[Difference, ...] = (
         aligned="whole pixels, zeros enter, once for every track (shared/datasets/shifting.py)",
         touches=lambda makeup: makeup.shift,
         kept=reasons.LOOP,
+    ),
+    Difference(
+        slug="random_layers",
+        area=Area.LOOP,
+        name="random layers of pictures in a model",
+        torch=Behaviour(default="absent from torch itself", values={"exist": False}),
+        keras=Behaviour(
+            default="act in training, not in inference mode",
+            values={"exist": True, "act in training": True, "act in inference": False},
+        ),
+        fix="take them out of the model, and change the pictures before both sides",
+        aligned="no chapter's model has any; pictures are moved before both sides (shared/datasets/shifting.py)",
+        touches=never_used,
     ),
     Difference(
         slug="pretrained_networks",

@@ -65,6 +65,18 @@ ENTRIES: tuple[Difference, ...] = (
         aligned=_RULE,
     ),
     _entry(
+        "replica_scalar_loss",
+        "loss that is a single number on replicas",
+        "gradient of a mean of 1",
+        1.0,
+        2.0,
+        1.0,
+        of_torch="mean of the replicas' gradients, whatever the loss is",
+        of_keras="MirroredStrategy: a loss that returns one number is added up over replicas; JAX: one mean of all",
+        fix="let a loss return one value for each row, of which Keras takes the mean; or divide by the replicas",
+        aligned="keras_track/losses.py divides as Keras' own losses do",
+    ),
+    _entry(
         "replica_last_batch",
         "last batch of an epoch on replicas",
         "examples seen of 7",

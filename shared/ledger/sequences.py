@@ -1,7 +1,7 @@
 """The ledger's entries on layers of sequences: attention, recurrent layers, embeddings."""
 
 from twotrack.shared.ledger import evidence, reasons
-from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, with_layers
+from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, never_used, with_layers
 
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 
@@ -82,6 +82,34 @@ ENTRIES: tuple[Difference, ...] = (
         aligned="dropout is a layer of its own (keras_track/models/churn_rnn.py)",
         touches=with_layers(*_RECURRENT),
         kept="dropout is a layer of its own, in every profile",
+    ),
+    Difference(
+        slug="recurrent_activations",
+        area=Area.LAYER,
+        name="activations of recurrent layers",
+        torch=Behaviour(default="tanh and sigmoid, fixed", values={"others can be stated": False}),
+        keras=Behaviour(
+            default="tanh, and sigmoid for gates",
+            values={"new values": "tanh", "gates": "sigmoid", "others can be stated": True},
+        ),
+        fix="keras.layers.LSTM(activation='tanh', recurrent_activation='sigmoid')",
+        aligned="equal by default; no chapter states others",
+        touches=never_used,
+    ),
+    Difference(
+        slug="masked_steps",
+        area=Area.LAYER,
+        name="steps that a mask hides",
+        torch=Behaviour(
+            default="every step counts, a mask is code of one's own", values={"a hidden step counts in a mean": True}
+        ),
+        keras=Behaviour(
+            default="layers pass over them, by a mask of Embedding(mask_zero=True) or Masking",
+            values={"a hidden step counts in a mean": False, "a hidden step changes an LSTM's state": False},
+        ),
+        fix="no mask in Keras, or (x * mask).sum(1) / mask.sum(1) in torch",
+        aligned="no chapter's layers send masks along",
+        touches=never_used,
     ),
     Difference(
         slug="encoder_block",

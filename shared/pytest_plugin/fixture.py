@@ -45,6 +45,7 @@ class SameModel:
         tracks: Sequence[str] | None = None,
         until: str | None = None,
         precision: str | Sequence[str] = (),
+        replicas: int = 1,
         strict: bool | None = None,
         own_weights: bool = False,
         **pair: Any,
@@ -61,7 +62,7 @@ class SameModel:
             with atomic.scratch() as folder:
                 recordings = folder if own.report else None
                 lower = arithmetics(precision)
-                wanted = Wanted(tracks, until or own.until, own.tracks, own_weights, recordings, lower)
+                wanted = Wanted(tracks, until or own.until, own.tracks, own_weights, recordings, lower, replicas)
                 outcome = check(given(subject, torch, inputs, keras, pair), wanted, self._pool)
                 message = self._keep(outcome, strict)
         except MissingTrackError as error:

@@ -9,7 +9,6 @@ from twotrack.shared.verify.diagnosis.cause import Cause, Status
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
 from twotrack.shared.verify.result import RungResult
-from twotrack.shared.verify.rungs.precision import RUNG
 
 SHOWN_NOTES = 6
 """Lines on how was compared; --json has all."""
@@ -55,8 +54,9 @@ def _failure(result: TrackResult, fix: Side | None) -> list[str]:
     """Return what failed, why, and what is left."""
     if result.passed:
         return []
-    climbed = {verdict.rung for verdict in result.rungs}
-    left = [rung for rung in RUNGS if rung not in climbed and RUNG not in climbed]  # that comes after all of them
+    climbed = [verdict.rung for verdict in result.rungs]
+    is_behind_all = climbed[-1] not in RUNGS  # precision, replicas
+    left = [rung for rung in RUNGS if rung not in climbed and not is_behind_all]
     lines = [f"not reached: {', '.join(left)}"] if left else []
     lines += [f"{result.picture.where}: {result.picture.words}"] if result.picture else []
     lines += [result.isolated] if result.isolated else []

@@ -1,11 +1,10 @@
-"""Changes to torch's side of a pair that exist in memory only: what a cause is proved with.
+"""Changes to a side of a pair, mostly torch's, that exist in memory only: what a cause is proved with.
 
 A change is plain data, so that it travels between processes and stands in a record. twotrack.torch_track.changes makes
 it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -69,8 +68,10 @@ class AddValue(FrozenRecord):
     factor: float = 1.0
     own: float = 1.0
     """Of what is there already: 0 for nothing."""
+    first: Function = Function(name="identity")
+    """What code of torch's, or Keras' layer inside, makes of the other value."""
     by: Function = Function(name="identity")
-    """What is added is this of the other value."""
+    """What is added is this of that."""
     is_behind: bool = False
     """As of MapValue."""
 
@@ -86,6 +87,16 @@ class OrderValues(FrozenRecord):
     """The new value i is the old value order[i]."""
 
 
+class ExchangeLayers(FrozenRecord):
+    """Two layers of torch's, of one form, compute what the other did, each with its own weights."""
+
+    kind: Literal["exchanged layers"] = "exchanged layers"
+    first: str
+    """Canonical."""
+    second: str
+    """Canonical."""
+
+
 class SetMask(FrozenRecord):
     """An attention layer of torch's looks at no later step, or at all."""
 
@@ -96,15 +107,33 @@ class SetMask(FrozenRecord):
 
 
 class MaskSteps(FrozenRecord):
-    """Steps whose id is ignored change no state of a recurrent layer, or what a layer gives for them is 0."""
+    """Steps whose id, or all whose numbers, are ignored change no state of a recurrent layer, or give 0."""
 
     kind: Literal["steps"] = "steps"
     path: str
     source: str
-    """Canonical path of the layer that is given the ids (batch, steps)."""
-    source_role: Literal["inputs"] = "inputs"
-    ignored: int = 0
+    """Canonical path of the layer that is given the ids (batch, steps), or the numbers (batch, steps, features)."""
+    ignored: float = 0
     how: Literal["state", "zero"]
+
+
+class PoolSteps(FrozenRecord):
+    """What a layer is given, or the model gives, is an earlier value pooled over the steps that count."""
+
+    kind: Literal["pooled steps"] = "pooled steps"
+    path: str
+    """Canonical; empty for the model itself."""
+    role: Literal["inputs", "outputs"]
+    number: int = 0
+    """Which of its values."""
+    source: str
+    """Canonical path of the layer that gives the value (batch, steps, features)."""
+    first: Function = Function(name="identity")
+    """As of AddValue."""
+    counted: str
+    """The input (batch, steps) of the pair that is 0 where a step does not count."""
+    how: Literal["mean", "sum", "max", "mean of all steps"]
+    """The last with zeros for the steps that do not count."""
 
 
 class DropInRecurrence(FrozenRecord):
@@ -122,6 +151,36 @@ class DropInRecurrence(FrozenRecord):
     """Of the state."""
 
 
+class DrawNothing(FrozenRecord):
+    """A layer does in training mode what it does in inference mode, itself and not the layers inside of it."""
+
+    kind: Literal["draw nothing"] = "draw nothing"
+    path: str
+    """Canonical; empty for torch's module itself."""
+    is_keras: bool = False
+    """It is Keras' layer."""
+
+
+class AddNoLoss(FrozenRecord):
+    """A layer of Keras adds nothing to the loss."""
+
+    kind: Literal["add no loss"] = "add no loss"
+    path: str
+    """Canonical; empty for the model itself."""
+
+
+class UsePlainMethod(FrozenRecord):
+    """A Keras model trains by Keras' own method in the place of its own."""
+
+    kind: Literal["plain method"] = "plain method"
+    name: str
+    """Of OWN_METHODS."""
+
+
+OWN_METHODS = ("compute_loss", "train_step")
+"""Methods of keras.Model that a model's own class may have others for."""
+
+
 class ResetInFront(FrozenRecord):
     """The reset gate of a torch GRU acts on the state in front of its product, as Keras' does with reset_after=False.
 
@@ -131,6 +190,18 @@ class ResetInFront(FrozenRecord):
     kind: Literal["reset in front"] = "reset in front"
     path: str
     """Canonical, of the layer or of one of its levels and directions."""
+
+
+class ActivateRecurrence(FrozenRecord):
+    """A recurrent layer of torch's has other activations, by the names that Keras has for them."""
+
+    kind: Literal["recurrent activations"] = "recurrent activations"
+    path: str
+    """Canonical."""
+    activation: str
+    """Of the new values, and of an LSTM's cell."""
+    recurrent_activation: str
+    """Of the gates."""
 
 
 class OrderWeight(FrozenRecord):
@@ -244,6 +315,8 @@ class ChangeLoss(FrozenRecord):
     kind: Literal["loss"] = "loss"
     function: Function
     """Of twotrack.torch_track.changes.losses."""
+    in_steps: bool = False
+    """Of a training step alone, as in a compute_loss: the loss itself stays as it is."""
 
 
 class MapGradient(FrozenRecord):
@@ -283,13 +356,15 @@ class ChangeLoop(FrozenRecord):
         "sets",
         "trains",
         "takes loss",
+        "adds penalties",
         "weighs parts",
         "steps behind parts",
         "steps once",
     ]
     """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
     for that do nothing; multiplies the loss: what is recorded; trains: every batch in training mode, or in the other;
-    takes loss: that of the model, which other changes make, in the place of the function's own; weighs parts: what each
+    takes loss: that of the model, which other changes make, in the place of the function's own; adds penalties: those
+    that another change gives the model; weighs parts: what each
     backward() of a batch is called on; steps behind parts: behind every backward(); steps once: behind every so many
     batches."""
     value: float | tuple[float, ...] | bool | None = None
@@ -308,9 +383,15 @@ Change = Annotated[
     | AddValue
     | SetMask
     | OrderValues
+    | ExchangeLayers
     | MaskSteps
+    | PoolSteps
     | DropInRecurrence
+    | DrawNothing
+    | AddNoLoss
+    | UsePlainMethod
     | ResetInFront
+    | ActivateRecurrence
     | OrderWeight
     | DrawWeight
     | SetArgument
@@ -330,60 +411,12 @@ Change = Annotated[
 ]
 
 
+def on_keras(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the changes that are made to Keras' side, and not to torch's."""
+    return tuple(one for one in changes if getattr(one, "is_keras", isinstance(one, AddNoLoss | UsePlainMethod)))
+
+
 def keras_end(changes: Sequence[Change]) -> int | None:
     """Return behind which step changes end Keras' training function; None for behind all."""
     found = (one.value for one in changes if isinstance(one, ChangeLoop) and one.what == "ends" and one.is_keras)
     return next((int(value) for value in found if isinstance(value, int | float)), None)
-
-
-class Candidate(FrozenRecord):
-    """Changes that together may remove a difference, and what they would mean for the user."""
-
-    changes: tuple[Change, ...]
-    what: str
-    """In what the sides differ, if this is the cause: "epsilon is 0.001 in Keras and 1e-05 in torch"."""
-    torch_fix: str
-    """The line that makes torch as Keras."""
-    keras_fix: str
-    """The line that makes Keras as torch."""
-    entry: str = ""
-    """Slug of the ledger's entry on this, if there is one."""
-    where: str = ""
-    """Canonical path of the layer to blame, where that is not the one that is changed first."""
-
-
-@dataclass(frozen=True)
-class Facing:
-    """What is known of the Keras layer that a torch layer is to be as."""
-
-    taken: tuple[int, ...]
-    """Shape of the layer's first input, without the batch, in canonical order."""
-    given: tuple[int, ...]
-    """Shape of what torch's layer gives, likewise."""
-    wanted: tuple[int, ...]
-    """Shape of what Keras' layer gives, likewise; torch's own where Keras has no such layer."""
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    """Of Keras' layer; empty where it has none."""
-
-
-@dataclass(frozen=True)
-class CallCandidate:
-    """A candidate that changes a call in the user's own code."""
-
-    candidate: Candidate
-    behind: str
-    """Canonical path of the layer of torch's own that returned last before; empty for none."""
-    is_everywhere: bool = False
-    """It changes all such calls of the model."""
-
-
-def reset_in_front(paths: Sequence[str]) -> Candidate:
-    """Return that Keras' GRUs at these paths reset their state in front of the product."""
-    told = ", ".join(f"'{path}'" for path in paths)
-    return Candidate(
-        changes=tuple(ResetInFront(path=path) for path in paths),
-        what=f"the reset gate of {told} acts on the state in front of its product in Keras, behind it in torch",
-        torch_fix=f"a GRU of your own with n = tanh(W x + U (r * h) + b) for {told}: nn.GRU cannot do that",
-        keras_fix=f"reset_after=True in {told}",
-        entry="gru_reset",
-    )

@@ -230,6 +230,11 @@ class Probe(ABC):
         """The model gives what compiled code gives, and its layers are watched where the code runs as it is written."""
         return False
 
+    @property
+    def own_methods(self) -> list[str]:
+        """Return the methods of a training step that the model has in the place of its framework's."""
+        return []
+
     @abstractmethod
     def asked_for_float32(self) -> list[str]:
         """Return the paths of layers that were built to compute in float32 whatever the model's precision."""

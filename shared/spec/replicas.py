@@ -35,8 +35,8 @@ class Share:
         return slice(self.begin, self.end)
 
 
-Reduction = Literal["mean", "sum"]
-"""Of a batch's loss over its rows."""
+Reduction = Literal["mean", "sum", "scalar"]
+"""Of a batch's loss over its rows; scalar: a mean that Keras does not know for one, as it is a single number."""
 Sharing = Literal["rows", "whole"]
 """Each replica gets its rows of a batch, or all of them."""
 
@@ -51,7 +51,7 @@ def shares(rows: int, replicas: int, reduction: Reduction = "mean", sharing: Sha
     size, longer = divmod(rows, replicas)
     cuts = [replica * size + min(replica, longer) for replica in range(replicas + 1)]
     pairs = list(pairwise(cuts))
-    weights = [replicas * (end - begin) / rows if reduction == "mean" else replicas for begin, end in pairs]
+    weights = [replicas if reduction == "sum" else replicas * (end - begin) / rows for begin, end in pairs]
     return [Share(begin, end, weight) for (begin, end), weight in zip(pairs, weights, strict=True)]
 
 
@@ -90,7 +90,7 @@ class Replicas:
     clips_mean: bool = True
     """Gradients are clipped once all replicas' are averaged; else MirroredStrategy clips each replica's own."""
     reduction: Reduction = "mean"
-    """What the loss is taken for; `sum` is a change by which a cause is proved."""
+    """What the loss is taken for; `sum` and `scalar` are changes by which a cause is proved."""
     sharing: Sharing = "rows"
     """What is shared out; `whole` is such a change too."""
 

@@ -413,7 +413,7 @@ class Track(ABC):
         """Return what measures the framework's defaults, by the slug of the ledger's entry."""
 
     def changed(self, model: TrackModel, changes: "Sequence[Change]") -> AbstractContextManager[None]:
-        """Return a block in which the model is changed, as far as its side is: changes are made to torch's."""
+        """Return a block in which the model is changed, as far as the changes are its side's."""
         return nullcontext()
 
     def places_noted(self) -> AbstractContextManager[None]:

@@ -93,6 +93,8 @@ class Alignment:
         self._torch, self._keras = torch, keras
         self._is_measured = bool(torch.float32 or keras.float32)
         self._doubtful: set[str] = set()
+        self.undefined: dict[str, bool] = {}
+        """Calls that gave NaN or infinity on one side where there is nothing but padding, and whether that is Keras."""
 
     @property
     def in_doubt(self) -> bool:
@@ -218,7 +220,12 @@ class Alignment:
         rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
         exact = LIMIT * size + UNIT_ROUNDING * self._fed(name, pair, len(one))
         allowed, at_most = exact + ROUNDING_SHARE * rounding, exact + 2 * ROUNDING_SHARE * size
-        counted = keras.whole | (not pair.whole)
+        undefined = keras.is_empty & ((one[:, PATTERN] != 0) ^ (other[:, PATTERN] != 0))
+        if undefined.any():
+            self.undefined.setdefault(pair.keras.path, bool((other[undefined, PATTERN] != 0).any()))
+        counted = (keras.whole | (not pair.whole)) & ~undefined
+        if pair.keras.path and not keras.whole.all():
+            counted &= keras.whole | self._outputs_apart(name)
         if not self._is_measured and ((found > exact) & (found <= at_most) & counted).any():
             self._doubtful.add(name)
         relative = found / np.where(size > 0, size, 1)
@@ -226,6 +233,17 @@ class Alignment:
         if len(wrong):
             return Compared(int(wrong[0]), float(relative[wrong[0]]))
         return Compared(None, float(relative[(relative <= LIMIT) & counted].max(initial=0.0)))
+
+    def _outputs_apart(self, name: str) -> np.ndarray:
+        """Return in which rows outputs differ: what is inside may be anything for what is hidden, if they do not."""
+        rows = len(self._keras.float64[name].whole)
+        apart = np.zeros(rows, bool)
+        for place in (Place("", "outputs", number) for number in range(len(self._keras.float64[name].outputs))):
+            one, other = (side.value(side.float64[name], place) for side in (self._torch, self._keras))
+            if one is None or other is None or one.shape != other.shape:
+                return np.ones(rows, bool)
+            apart |= ~(differences(one, other) <= LIMIT * np.maximum(one[:, SIZE], other[:, SIZE]))
+        return apart
 
     def _fed(self, name: str, pair: Matched, rows: int) -> np.ndarray:
         """Return the size of what came into each row: 1, or that of what was given to the model or the layer."""

@@ -3,8 +3,8 @@
 Both sides draw from one source, so that their masks are the same wherever kind, rate, shape and place are.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -48,6 +48,11 @@ class SideDraws:
     def is_random(self) -> bool:
         """It draws what cannot be replaced."""
         return not self.apart <= NO_REPEAT
+
+    def without(self, layers: Collection[str]) -> "SideDraws":
+        """Return what is left where these layers, by their paths, draw nothing."""
+        kept = [place for place, draw in enumerate(self.draws) if draw.layer not in layers]
+        return replace(self, draws=[self.draws[n] for n in kept], values=[self.values[n] for n in kept])
 
 
 def observe(model: TrackModel, inputs: Mapping[str, np.ndarray], source: SharedDraws, kept: KeepCall) -> SideDraws:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -19,8 +19,8 @@ from twotrack.shared.datasets.spec import Dataset
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Listener, Step, Stopwatch, TrainingProgress, TrainingStage, silent
 from twotrack.shared.runs.stages import Fit
-from twotrack.shared.spec.changes import Change, keras_end
-from twotrack.shared.spec.loop import LoopNotes, TrainingLoop
+from twotrack.shared.spec.changes import Change, keras_end, on_keras
+from twotrack.shared.spec.loop import LoopBatch, LoopNotes, TrainingLoop
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.recipes import Recipe
@@ -196,17 +196,21 @@ class PairExercise(Exercise):
 
     def _go_through(self, loop: TrainingLoop, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Let the user's own training function have all batches at once."""
-        batches, digest = PairBatches(self.pair, outputs, self.steps_per_epoch, self._batch), xxhash.xxh3_128()
-        done = iter(range(EPOCHS * self.steps_per_epoch))
+        digest, done = xxhash.xxh3_128(), iter(range(EPOCHS * self.steps_per_epoch))
 
         def hear(loss: float, gradients: Mapping[str, np.ndarray] | None) -> None:
             epoch, number = divmod(next(done), self.steps_per_epoch)
             listen(Step(epoch, number + 1, loss, gradients))
 
-        given = chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS))
+        given = self.loop_batches(outputs, digest)
         notes = model.run_loop(loop, islice(given, self.ends_after), hear)
         deque(given, maxlen=0)  # a function that ended early was to be given the same batches
         return Rehearsal(digest.hexdigest(), [], [], notes)
+
+    def loop_batches(self, outputs: Shapes, digest: xxhash.xxh3_128 | None = None) -> Iterator[LoopBatch]:
+        """Yield what a training function is given; add the bytes of each batch to `digest`."""
+        batches = PairBatches(self.pair, outputs, self.steps_per_epoch, self._batch)
+        return chain.from_iterable(batches.epoch(epoch, digest) for epoch in range(EPOCHS))
 
 
 class ChapterExercise(Exercise):
@@ -281,7 +285,8 @@ def find_exercise(request: VerifyRequest, side: SideName) -> Exercise:
         exercise.pair = replace(exercise.pair, outputs=request.outputs)
     if not side.is_reference:
         exercise.ends_after = keras_end(request.changes)
-    exercise.changes, exercise.in_full = (request.changes if side.is_reference else ()), request.in_full
+    exercise.changes = request.changes if side.is_reference else on_keras(request.changes)
+    exercise.in_full = request.in_full
     exercise.optimizer_steps = request.optimizer_steps
     exercise.large_from = request.large_from
     return exercise

@@ -27,7 +27,7 @@ from twotrack.shared.verify.on_replicas import ReplicasOfSides
 from twotrack.shared.verify.precisions import LowerPrecisions
 from twotrack.shared.verify.reading import read
 from twotrack.shared.verify.request import RUNGS, VerifyRequest
-from twotrack.shared.verify.result import RungResult
+from twotrack.shared.verify.result import GapKind, RungResult
 from twotrack.shared.verify.rungs.forward import LayerDifference, layer_differences
 from twotrack.shared.verify.rungs.precision import InPrecision, check_precision
 from twotrack.shared.verify.rungs.replicas import OnReplicas, check_replicas
@@ -171,7 +171,8 @@ def _in_lower_precisions(result: TrackResult, found: Sequence[InPrecision]) -> T
 
 def _on_replicas(result: TrackResult, found: OnReplicas) -> TrackResult:
     """Return a pass with what the sides did on several replicas."""
-    return replace(result, rungs=[*result.rungs, rung_retold(check_replicas(found), result.words)])
+    grows = any(gap.kind is GapKind.ROUNDING for rung in result.rungs for gap in rung.gaps)
+    return replace(result, rungs=[*result.rungs, rung_retold(check_replicas(found, grows), result.words)])
 
 
 def _outcomes(

@@ -50,6 +50,8 @@ class Observation(FrozenRecord):
     """Where the side's own code asked for a narrower precision than float64, which it got."""
     has_own_loop: bool = False
     """A training function of the user's own trains it."""
+    own_methods: tuple[str, ...] = ()
+    """Methods of a training step that the model has in the place of its framework's."""
     is_compiled: bool = False
     """Its layers were watched where its code runs as it is written, and not where it is compiled."""
     folders: dict[Precision, Path]

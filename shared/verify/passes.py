@@ -63,6 +63,13 @@ class Pass:
     """Paths of the layers whose outputs were."""
     error: str = ""
     """Why the model does not take such inputs; empty if it does."""
+    empty: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    """(rows,) Whether there is nothing but the token 0, which may stand for padding; (0,) where that is not known."""
+
+    @property
+    def is_empty(self) -> np.ndarray:
+        """The same, as far as it is known."""
+        return self.empty if len(self.empty) else np.zeros(len(self.rows), bool)
 
 
 WIDE = {False: "wide inputs", True: "wide values"}
@@ -227,7 +234,8 @@ class Runner:
         calls, taken = list[Call](), Digests()
         outputs = self._probe.visit(inputs, lambda layer: calls.append(_call(layer, len(rows), taken)), training, give)
         digests = [each for output in outputs if (each := digest(output, len(rows))) is not None]
-        return Pass(rows, np.zeros(len(rows)), wide.are_whole(self.inputs, inputs), calls, digests)
+        whole, empty = wide.are_whole(self.inputs, inputs), wide.are_empty(self.inputs, inputs)
+        return Pass(rows, np.zeros(len(rows)), whole, calls, digests, empty=empty)
 
 
 def open_sizes(inputs: Mapping[str, Input]) -> Iterator[tuple[int, list[int]]]:
@@ -262,8 +270,8 @@ def _in_one(parts: Sequence[Pass]) -> Pass:
     calls = [_calls_in_one(calls) for calls in zip(*(part.calls for part in parts), strict=True)]
     outputs = [np.concatenate(each) for each in zip(*(part.outputs for part in parts), strict=True)]
     rows, fed = [row for part in parts for row in part.rows], np.concatenate([part.fed for part in parts])
-    whole = np.concatenate([part.whole for part in parts])
-    return Pass(rows, fed, whole, calls, outputs, first.replaced)
+    whole, empty = (np.concatenate([getattr(part, name) for part in parts]) for name in ("whole", "empty"))
+    return Pass(rows, fed, whole, calls, outputs, first.replaced, empty=empty)
 
 
 def is_same(one: Pass, other: Pass) -> bool:

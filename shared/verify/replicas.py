@@ -13,6 +13,7 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES
+from twotrack.shared.errors import UserError
 from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.optimizers import SGD
 from twotrack.shared.spec.replicas import Replicas, Seat, require_replicas
@@ -123,10 +124,12 @@ CHANGES: Mapping[str, Change] = {
     "clipping": lambda one: replace(one, clips_mean=True),
     "both": lambda one: replace(one, synchronised=True, clips_mean=True),
     "sum": lambda one: replace(one, reduction="sum"),
+    "scalar": lambda one: replace(one, reduction="scalar"),
     "whole": lambda one: replace(one, sharing="whole"),
 }
 """By name, the likeliest first: statistics of the whole batch; clipping of averaged gradients; both; the sum of the
-losses in place of their mean; the whole batch on every replica, so that nothing is shared out."""
+losses in place of their mean; the mean of what MirroredStrategy takes for a sum; the whole batch on every replica, so
+that nothing is shared out."""
 
 
 @task
@@ -167,7 +170,10 @@ class _Measurement:
         aligned = self._request.synchronised
         asked = Replicas(self._request.count, self._follow, synchronised=aligned, clips_mean=aligned)
         self._phase(f"{asked.count} replicas")
-        several = self._several(asked)
+        try:
+            several = self._several(asked)
+        except UserError as error:  # what the track's replicas cannot do
+            return ReplicasEvidence(str(error))
         found = ReplicasEvidence(synchronised=asked.synchronised, several=several, apart=apart(one, several))
         if not found.apart.is_equal and found.apart.gradient <= LIMIT and len(one.weights) > 1:
             self._phase("from common weights")

@@ -169,6 +169,7 @@ class ObservedSide:
             "kept": self.exercise.pair.kept_torch,
             "without_counterpart": self.probe.without_counterpart(),
             "input_kinds": {spec.kind for spec in self.exercise.pair.specs.values()},
+            "own_methods": tuple(self.probe.own_methods),
             "is_compiled": self.probe.is_compiled,
             "asked_for_float32": self.probe.asked_for_float32(),
             "given": self.model.given,

@@ -216,9 +216,18 @@ def whole(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> dict[s
 
 
 def are_whole(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return for every row whether nothing is hidden."""
+    """Return for every row whether nothing is hidden, by a mask or by steps of 0 alone, which may stand for padding."""
     kept = whole(specs, given)
-    return np.all([(kept[name] == array).reshape(len(array), -1).all(1) for name, array in given.items()], axis=0)
+    shown = [(kept[name] == array).reshape(len(array), -1).all(1) for name, array in given.items()]
+    sequences = [array for name, array in given.items() if specs[name].kind == "real" and array.ndim == 3]
+    return np.all(shown + [np.all(np.any(array, axis=2), axis=1) for array in sequences], axis=0)
+
+
+def are_empty(specs: Mapping[str, Input], given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return for every row whether all of its tokens are 0, as of padding alone; nowhere if there are no tokens."""
+    tokens = [array.reshape(len(array), -1) for name, array in given.items() if specs[name].kind == "tokens"]
+    rows = len(next(iter(given.values())))
+    return np.all([~array.any(1) for array in tokens], axis=0) if tokens else np.zeros(rows, bool)
 
 
 def _same(array: np.ndarray) -> np.ndarray:

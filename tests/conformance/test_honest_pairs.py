@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.conformance import honest, honest_functions, honest_images, honest_sequences
+from tests.conformance import honest, honest_functions, honest_images, honest_masks, honest_sequences
 from tests.support.turns import MOSTLY_QUICKEST, in_turn
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 
-MODULES = (honest, honest_images, honest_sequences, honest_functions)
+MODULES = (honest, honest_images, honest_sequences, honest_functions, honest_masks)
 HONEST = [f"{module.__name__}:{name}" for module in MODULES for name in module.HONEST]
 
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from twotrack.shared.spec.changes import Candidate, Change, SetHyperparameter
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import Change, SetHyperparameter
 from twotrack.shared.verify.diagnosis.cause import Status
 from twotrack.shared.verify.diagnosis.climbing import Climb, Diagnosis, diagnose
 from twotrack.shared.verify.diagnosis.findings import Finding, Findings

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from twotrack.shared.spec.changes import AddValue, Candidate, MapValue
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import AddValue, MapValue
 from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,

@@ -21,6 +21,8 @@ MOST_LINES = 15
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 FENCED = re.compile(r"^(?P<indent> *)```(?:\{\.)?python\b[^\n]*\n(.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 
+BY_PATTERN = re.compile(r"twotrack (?:(?:predict|export|latency) |run .*--(?:from|warm-start) )runs/\S*\*.*")
+
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_a_chapter_has_the_parts_of_a_lesson_in_their_order(slug: str) -> None:
@@ -79,4 +81,4 @@ def test_what_is_said_of_the_verdict_names_every_verdict_there_is(page: str) -> 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_command_takes_one_run_by_a_pattern_that_may_match_two(page: Path) -> None:
     """A shell makes several arguments of it; latest:CHAPTER is one."""
-    assert re.findall(r"twotrack (?:predict|export|latency) runs/\S*\*.*", page.read_text()) == []
+    assert BY_PATTERN.findall(page.read_text()) == []

@@ -1,6 +1,7 @@
 """Runs on a real Ray of two nodes: what survives the death of a node, of the command, and what Ctrl-C leaves."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.benchmarks.launching import STUB, measure
 from tests.engines import scenes
 from tests.support.ray_cluster import RayCluster
-from twotrack.shared.engines import launching
+from twotrack.shared.engines import launching, ray_cluster
 from twotrack.shared.engines.engine import Resources
 from twotrack.shared.engines.ray_cluster import Ray
 from twotrack.shared.errors import UserError
@@ -43,6 +44,15 @@ def test_storage_that_nodes_do_not_see_is_noticed_before_the_first_job(
 def test_more_than_any_node_has_is_refused(engine: tuple[str, ...]):
     with pytest.raises(UserError, match="expected a node with 2 CPU for a job, found none"):
         Ray(Resources(cpus=2), engine[-1]).check()
+
+
+def test_a_cluster_that_answers_is_taken_and_another_service_is_not(
+    engine: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    Ray(Resources(), engine[-1]).check()
+    monkeypatch.setattr(ray_cluster, "_ANSWER_SECONDS", 8.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UserError, match="says nothing to Ray in 8 s"):
+        Ray(Resources(), f"127.0.0.1:{silent.getsockname()[1]}").check()
 
 
 def test_stub_jobs_are_each_done_once(engine: tuple[str, ...], tmp_path: Path):

@@ -2,13 +2,17 @@
 
 import fcntl
 import json
+import socket
+from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError, TimeoutExpired
 
 import pytest
 
 from tests.support.command_line import in_process
 from twotrack.shared.engines import node
 from twotrack.shared.engines.splitting import split
+from twotrack.shared.engines.standing import Standing
 from twotrack.shared.engines.telling import AT_WORK, SEEN, Hearer, Teller, Told
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs import plans
@@ -212,6 +216,43 @@ def test_an_engine_whose_package_is_not_installed_is_refused(
     assert done.code == 2
     assert message in done.error_line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "message"),
+    [
+        (TimeoutExpired("ray", 30.0), "does not answer: what listens there says nothing to Ray in 30 s; "),
+        (
+            CalledProcessError(1, "ray", stderr="...\nray.exceptions.RpcError: Method not found!\n"),
+            "Method not found!; ",
+        ),
+        (CalledProcessError(1, "ray", stderr="ray.exceptions.AuthenticationError: ...\n"), "set RAY_AUTH_MODE=token"),
+    ],
+    ids=["another service", "another of Ray's ports", "token"],
+)
+def test_what_listens_at_the_address_and_is_no_cluster_for_us_is_refused(
+    tmp_path: Path, ended: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+):
+    def status(words: list[str], **_: object) -> None:
+        assert words[-2:] == ["--address", address]
+        raise ended
+
+    monkeypatch.setattr("twotrack.shared.engines.ray_cluster.subprocess.run", status)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        command = ("compare", "neuron", "--engine", "ray", "--address", address)
+        done = in_process(*command, folder=tmp_path, check=False)
+
+    assert done.code == 2
+    assert message in done.error_line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_units_of_a_sweep_are_told_apart_by_what_is_varied(tmp_path: Path):
+    asked = replace(REQUEST, recipe="classic", settings={"learning_rate": "0.1"})
+    (job, *_) = plan(asked, lambda track, seed: tmp_path / run_name(track, seed))
+
+    assert Standing(unit_file(tmp_path, "unit"), [job]).title == "neuron torch seed 0, classic, learning_rate=0.1"
 
 
 def test_slurm_without_sbatch_on_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,7 +12,6 @@ import pytest
 
 from tests.docs.lessons import LESSONS, exercises, text_of
 from tests.support.command_line import in_process
-from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.exercises import EXERCISES
 from twotrack.shared.exercises.marking import mark
 from twotrack.shared.exercises.spec import Model, Number
@@ -58,9 +57,9 @@ def test_every_page_has_the_exercises_of_the_table() -> None:
         assert [one.title for one in exercises(lesson)] == [one.title for one in EXERCISES[lesson]], lesson
 
 
-@pytest.mark.parametrize("slug", CHAPTERS)
-def test_every_chapter_asks_for_a_model_in_each_framework(slug: str) -> None:
-    asked = [one.answer.write for one in EXERCISES[slug] if isinstance(one.answer, Model)]
+@pytest.mark.parametrize("lesson", EXERCISES)
+def test_every_lesson_asks_for_a_model_in_each_framework(lesson: str) -> None:
+    asked = [one.answer.write for one in EXERCISES[lesson] if isinstance(one.answer, Model)]
     assert sorted(asked) == ["keras", "torch"]
 
 
@@ -97,6 +96,8 @@ def test_a_number_that_is_another_one_is_told_which(
         ("mnist_cnn", 8, {"epsilon=1e-5, ": ""}, ("'norm'", "epsilon is 0.001 in Keras", "yours is the side in Keras")),
         ("churn_rnn", 4, {".requires_grad_(False)": ""}, ("'rnn.bias_hh_l0'", "Keras has one")),
         ("backprop", 7, {"(1 - a**2)": "(1 - a)"}, ("rung gradients", "hidden")),
+        ("convolution", 5, {", ceil_mode=True": ""}, ("'pool'", "Keras pads 0 in front and 1 behind")),
+        ("cross_entropy", 5, {" / 2": ""}, ("the output is 2 times as large in Keras",)),
     ],
 )  # fmt: skip
 def test_a_wrong_model_is_told_where_and_in_what_it_differs(
@@ -109,6 +110,7 @@ def test_a_wrong_model_is_told_where_and_in_what_it_differs(
     found = mark(lesson, number, handed_in(tmp_path, f"wrong_{lesson}_{number}", code), workers)
     assert not found.right
     assert [hint for hint in hints if hint not in found.said] == []
+    assert "''" not in found.said
 
 
 def test_the_command_lists_and_judges(tmp_path: Path, workers: WorkerPool) -> None:

@@ -484,6 +484,16 @@ def _shares_of_a_loss() -> bool:
     return scaled == 7 and loss.unscale_loss_for_distribution(3.0) == 3.0
 
 
+def _synchronised_layers() -> bool:
+    """DistributedDataParallel refuses SyncBatchNorm on a CPU in this place."""
+    import inspect
+
+    from torch.nn.parallel import DistributedDataParallel
+
+    refusal = inspect.getsource(DistributedDataParallel._passing_sync_batchnorm_handle)
+    return "SyncBatchNorm layers only work with GPU modules" in refusal
+
+
 def _class_weights() -> bool:
     import numpy as np
     from keras.src.trainers.data_adapters import data_adapter_utils
@@ -687,6 +697,9 @@ PRIVATE_NAMES: Mapping[str, PrivateName] = {
     ),
     "keras.Model._make_function": PrivateName(KERAS, "share a step out to replicas", _shared_training),
     "keras.Model._loss_tracker": PrivateName(KERAS, "share a step out to replicas", _shared_training),
+    "torch.nn.parallel.DistributedDataParallel._passing_sync_batchnorm_handle": PrivateName(
+        TORCH, "synchronise batch normalisation on CPUs", _synchronised_layers
+    ),
     "keras.src.losses.loss.scale_loss_for_distribution": PrivateName(
         KERAS, "weigh the shares of replicas by their rows", _shares_of_a_loss
     ),

@@ -1,4 +1,4 @@
-"""Measures how far replicas stray from one in 20 float64 steps, for three chapters' models, on every track.
+"""Measures how far replicas stray from one in 20 float64 steps, for models of chapters, on every track.
 
 python -m tests.replicas [--tracks torch,keras:jax] [--models dense] [--replicas 2]
 """
@@ -19,6 +19,8 @@ MODELS: Mapping[str, tuple[VerifyRequest, bool]] = {
     "dense": (VerifyRequest(name="churn_mlp"), True),
     "batch norm": (VerifyRequest(name="mnist_cnn", settings={"architecture": "bn_gap"}), True),
     "batch norm of shares": (VerifyRequest(name="mnist_cnn", settings={"architecture": "bn_gap"}), False),
+    "convolution": (VerifyRequest(name="mnist_cnn"), True),
+    "lstm": (VerifyRequest(name="churn_lstm"), True),
     "transformer": (VerifyRequest(name="churn_transformer"), True),
 }
 """What is trained, and whether batch normalisation takes the statistics of the whole batch, as runs do."""

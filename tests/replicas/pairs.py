@@ -1,9 +1,9 @@
-"""Pairs that are trained on replicas: dense, batch and layer normalisation, convolutions, an LSTM, a Transformer."""
+"""Pairs that are trained on replicas: what shares out as it stands, and what several replicas do otherwise than one."""
 
 from collections.abc import Callable
 from typing import Any
 
-from twotrack import Adam, Pair
+from twotrack import EMA, SGD, Adam, AdamW, ClipGlobalNorm, ClipValue, CustomLoss, Huber, Pair, Sophia
 
 ROWS = 9
 """Of a batch: two replicas get 5 and 4."""
@@ -46,39 +46,87 @@ def _layer_norm(layers: Any, x: Any) -> Any:
     return layers.Dense(3, name="head")(layers.Activation("tanh")(x))
 
 
+def _synchronised(layers: Any, x: Any) -> Any:
+    norm = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, synchronized=True, name="norm")
+    return layers.Dense(3, name="head")(layers.Activation("tanh")(norm(layers.Dense(16, name="hidden")(x))))
+
+
+def _centred(layers: Any, x: Any) -> Any:
+    """Take the mean over the rows of a batch away, which no layer of the frameworks does."""
+    import keras
+
+    x = layers.Dense(16, activation="tanh", name="hidden")(x)
+    return layers.Dense(3, name="head")(x - keras.ops.mean(x, axis=0, keepdims=True))
+
+
 def _torch_batch_norm(nn: Any) -> dict[str, Any]:
     from twotrack.torch_track.layers import BatchNorm1d
 
     return {"hidden": nn.Linear(6, 16), "norm": BatchNorm1d(16), "tanh": nn.Tanh(), "head": nn.Linear(16, 3)}
 
 
-DENSE = Pair(
-    keras=_keras((6,), _dense),
-    torch=_torch(
-        lambda nn: {
-            "hidden": nn.Linear(6, 16),
-            "tanh": nn.Tanh(),
-            "drop": nn.Dropout(0.25),
-            "head": nn.Linear(16, 3),
-        }
-    ),
-    input_shape=(6,),
-    batch_size=ROWS,
-    optimizer=Adam(learning_rate=1e-3),
-)
-BATCH_NORM = Pair(
-    keras=_keras((6,), _batch_norm), torch=_torch(_torch_batch_norm), input_shape=(6,), batch_size=ROWS
-)  # fmt: skip
-LAYER_NORM = Pair(
-    keras=_keras((6,), _layer_norm),
-    torch=_torch(
-        lambda nn: {
-            "hidden": nn.Linear(6, 16),
-            "norm": nn.LayerNorm(16),
-            "tanh": nn.Tanh(),
-            "head": nn.Linear(16, 3),
-        }
-    ),
-    input_shape=(6,),
-    batch_size=ROWS,
-)
+def _torch_synchronised(nn: Any) -> dict[str, Any]:
+    return {"hidden": nn.Linear(6, 16), "norm": nn.SyncBatchNorm(16), "tanh": nn.Tanh(), "head": nn.Linear(16, 3)}
+
+
+def _torch_centred(nn: Any) -> dict[str, Any]:
+    class Centred(nn.Module):  # type: ignore[name-defined]
+        def forward(self, x: Any) -> Any:
+            return x - x.mean(0, keepdim=True)
+
+    return {"hidden": nn.Linear(6, 16), "tanh": nn.Tanh(), "centre": Centred(), "head": nn.Linear(16, 3)}
+
+
+def _torch_dense(nn: Any) -> dict[str, Any]:
+    return {"hidden": nn.Linear(6, 16), "tanh": nn.Tanh(), "drop": nn.Dropout(0.25), "head": nn.Linear(16, 3)}
+
+
+def _torch_layer_norm(nn: Any) -> dict[str, Any]:
+    return {"hidden": nn.Linear(6, 16), "norm": nn.LayerNorm(16), "tanh": nn.Tanh(), "head": nn.Linear(16, 3)}
+
+
+def _keras_sum() -> Any:
+    import keras
+
+    return keras.losses.MeanSquaredError(reduction="sum")
+
+
+def _torch_sum() -> Any:
+    return lambda outputs, targets: ((outputs - targets) ** 2).mean(-1).sum()
+
+
+def _keras_scalar() -> Any:
+    import keras
+
+    class Squares(keras.losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return keras.ops.mean((y_pred - y_true) ** 2)
+
+    return Squares()
+
+
+def _torch_mean() -> Any:
+    return lambda outputs, targets: ((outputs - targets) ** 2).mean()
+
+
+def _pair(keras: Callable[[Any, Any], Any], torch: Callable[[Any], dict[str, Any]], **options: Any) -> Pair:
+    return Pair(keras=_keras((6,), keras), torch=_torch(torch), input_shape=(6,), batch_size=ROWS, **options)
+
+
+CLIPS = SGD(0.1, clip=ClipValue(1e-3))
+"""Nearly every number of a gradient is larger."""
+
+DENSE = _pair(_dense, _torch_dense, optimizer=Adam(learning_rate=1e-3))
+BATCH_NORM = _pair(_batch_norm, _torch_batch_norm)
+LAYER_NORM = _pair(_layer_norm, _torch_layer_norm)
+SYNCHRONISED = _pair(_synchronised, _torch_synchronised)
+CLIPPED = _pair(_dense, _torch_dense, optimizer=CLIPS)
+CLIPPED_BATCH_NORM = _pair(_batch_norm, _torch_batch_norm, optimizer=CLIPS)
+SUMMED = _pair(_dense, _torch_dense, optimizer=SGD(0.01), loss=CustomLoss(_keras_sum, _torch_sum, target="real"))
+UPDATES = _pair(_dense, _torch_dense, optimizer=AdamW(1e-3, accumulate=2, clip=ClipGlobalNorm(0.1), average=EMA()))
+OVERWRITTEN = _pair(_dense, _torch_dense, optimizer=AdamW(1e-3, average=EMA(overwrite_every=5)))
+SOPHIA = _pair(_dense, _torch_dense, optimizer=Sophia(1e-3, interval=3))
+SCALAR = _pair(_dense, _torch_dense, loss=CustomLoss(_keras_scalar, _torch_mean, target="real"))
+SPECIFIED = _pair(_dense, _torch_dense, loss=Huber(delta=0.5))
+"""A loss that twotrack writes itself, in Keras too."""
+CENTRED = _pair(_centred, _torch_centred)

@@ -61,10 +61,11 @@ def test_batches_of_three_rows_pass_with_the_rounding_that_a_deep_network_makes_
     assert {gap.kind for gap in result.certificate.gaps} <= {GapKind.ROUNDING}
 
 
-def test_what_float32_is_off_says_how_far_training_mode_and_gradients_may_part(ladder: Ladder) -> None:
+def test_what_float32_is_off_says_how_far_training_mode_and_gradients_may_part(workers: WorkerPool) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:DEEPER", until="gradients")
 
-    (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
+    with Ladder(["keras:torch"], workers) as ladder:
+        (result,) = ladder.climb(request, lambda *_: None)
 
     climbed = {one.rung: one for one in result.rungs}
     assert result.passed, result.rungs[-1].detail

@@ -13,6 +13,7 @@ from twotrack.shared.verify.draws import SideDraws
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, GapKind, relative
 from twotrack.shared.verify.rungs.data import check_data
+from twotrack.shared.verify.rungs.dropout import compare_in_training
 from twotrack.shared.verify.rungs.forward import compare_forward, layer_differences
 from twotrack.shared.verify.rungs.gradients import check_gradients, compare_gradients
 from twotrack.shared.verify.rungs.parameters import check_parameters
@@ -81,6 +82,33 @@ def test_equal_traces_pass_every_rung() -> None:
     assert compare_forward(trace(), trace()).passed
     assert compare_gradients(trace(), trace()).passed
     assert check_training(side(), side()).passed
+
+
+def in_training(output: float) -> SideDraws:
+    return SideDraws(trace=trace(layers=[], outputs=[np.array([1.0, output])]))
+
+
+@pytest.mark.parametrize(
+    ("off", "in_doubt", "passed"), [(1e-11, True, True), (1e-9, True, False), (1e-7, False, False)]
+)
+def test_in_training_mode_two_sides_may_part_by_a_share_of_what_float32_is_off(
+    off: float, in_doubt: bool, passed: bool
+) -> None:
+    ours, theirs, single = in_training(0.5), in_training(0.5 + off), in_training(0.5 + 1e-2)
+
+    alone = compare_in_training({"float64": ours}, {"float64": theirs})
+    measured = compare_in_training({"float64": ours, "float32": single}, {"float64": theirs, "float32": single})
+
+    assert (alone.passed, alone.in_doubt, alone.measured_by) == (False, in_doubt, "dropout")
+    assert (measured.passed, measured.in_doubt) == (passed, False)
+
+
+@pytest.mark.parametrize(("off", "passed"), [(1e-10, True), (1e-9, False)])
+def test_gradients_may_part_by_a_share_of_what_float32_is_off(off: float, passed: bool) -> None:
+    ours, theirs, single = ({"first.kernel": np.array([1.0, 0.5 + one])} for one in (0.0, off, 2e-2))
+    sides = [side(trace(gradients=one), trace(gradients=single)) for one in (ours, theirs)]
+
+    assert check_gradients(*sides).passed == passed
 
 
 def test_a_trace_is_the_same_after_it_was_written_and_read(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ from typing import Literal
 
 from torch import nn
 
+from twotrack.shared.spec.candidates import Candidate, Facing, activate_recurrence, reset_in_front
 from twotrack.shared.spec.changes import (
-    Candidate,
-    Facing,
     Function,
     MapValue,
     OrderValues,
@@ -16,9 +15,8 @@ from twotrack.shared.spec.changes import (
     ReplaceLayer,
     SetHyperparameter,
     SetMask,
-    reset_in_front,
 )
-from twotrack.torch_track.changes.functions import all_activations, in_words
+from twotrack.torch_track.changes.functions import FUNCTIONS, all_activations, in_words
 from twotrack.torch_track.changes.windows import windows
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 1e-4)
@@ -33,6 +31,7 @@ class Alternatives:
     def __iter__(self) -> Iterator[Candidate]:
         """Yield the likeliest first: what both sides state, then what one may forget, then what takes more."""
         yield from self._epsilons()
+        yield from self._axis()
         yield from self._own_settings()
         yield from windows(self._layer, self._path, self._facing)
         yield from self._resizing()
@@ -47,6 +46,21 @@ class Alternatives:
         settings = ", ".join(f"{name}={value!r}" for name, value in values.items())
         return Candidate(
             changes=changes, what=what, torch_fix=f"{settings} in '{self._path}'", keras_fix=keras_fix, entry=entry
+        )
+
+    def _axis(self) -> Iterator[Candidate]:
+        """Yield another axis than that of the channels, whose values Keras normalises each by its own statistics."""
+        axis, last = self._keras.get("axis"), len(self._facing.taken)
+        if not isinstance(self._layer, nn.modules.batchnorm._BatchNorm) or not isinstance(axis, int) or last < 2:
+            return
+        if axis % (last + 1) in (0, last):
+            return
+        exchange = Function(name="exchange", parameters={"first": axis % (last + 1), "second": last})
+        yield Candidate(
+            changes=tuple(MapValue(path=self._path, role=role, function=exchange) for role in ("inputs", "outputs")),
+            what=f"'{self._path}' normalises axis {axis} in Keras and the channels in torch",
+            torch_fix=f"axis {axis} and the channels exchanged in front of '{self._path}' and behind it",
+            keras_fix=f"axis=-1 in '{self._path}', or the axis that has the channels",
         )
 
     def _epsilons(self) -> Iterator[Candidate]:
@@ -180,6 +194,16 @@ class Alternatives:
                 entry="attention_mask",
             )
 
+    def _recurrent_activations(self, layer: nn.RNNBase) -> Iterator[Candidate]:
+        """Yield what Keras states, else what people put inside: a hard sigmoid of gates was the default of Keras 2."""
+        has_gates = layer.mode in ("LSTM", "GRU")
+        own = ("relu" if layer.mode == "RNN_RELU" else "tanh", "sigmoid" if has_gates else "")
+        gates = ("sigmoid", "hard_sigmoid") if has_gates else ("",)
+        stated = self._keras.get("activation", own[0]), self._keras.get("recurrent_activation", own[1])
+        for activation, gate in dict.fromkeys([stated, *product(("tanh", "relu", "sigmoid"), gates)]):
+            if (activation, gate) != own and {activation, gate or activation} <= FUNCTIONS.keys():
+                yield activate_recurrence(self._path, activation, gate or "sigmoid", own)
+
     def _recurrent(self) -> Iterator[Candidate]:
         layer = self._layer
         if isinstance(layer, nn.GRU | nn.GRUCell):
@@ -188,6 +212,7 @@ class Alternatives:
             yield self._exchanged(f"the two states that '{self._path}' begins with")
         if not isinstance(layer, nn.RNNBase):
             return
+        yield from self._recurrent_activations(layer)
         backwards = tuple(
             MapValue(path=self._path, role=role, function=Function(name="reverse", parameters={"axis": 1}))
             for role in ("inputs", "outputs")

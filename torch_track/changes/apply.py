@@ -12,23 +12,28 @@ from torch.utils.hooks import RemovableHandle
 
 from twotrack.shared.axes.layout import Arrangements
 from twotrack.shared.spec.changes import (
+    ActivateRecurrence,
     AddValue,
     Change,
+    DrawNothing,
     DrawWeight,
     DropInRecurrence,
     DropWeight,
+    ExchangeLayers,
     Function,
     LinkOutputs,
     MapValue,
     MaskSteps,
     OrderValues,
     OrderWeight,
+    PoolSteps,
     ReplaceCall,
     ReplaceLayer,
     ResetInFront,
     SetArgument,
     SetHyperparameter,
     SetMask,
+    on_keras,
 )
 from twotrack.shared.spec.initialisers import draw
 from twotrack.shared.spec.plain import spec
@@ -36,11 +41,12 @@ from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.shared.weights.bridge.names import join
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
-from twotrack.torch_track.changes.functions import compute
-from twotrack.torch_track.changes.recurrence import reset_in_front, with_dropout, with_reset_in_front
+from twotrack.torch_track.changes.functions import FUNCTIONS, POOLS, compute
+from twotrack.torch_track.changes.recurrence import reset_in_front, with_activations, with_dropout, with_reset_in_front
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.entries import Entry
+from twotrack.torch_track.freezing import in_evaluation
 from twotrack.torch_track.structure import all_given, reordered, replaced, tensors_in
 from twotrack.torch_track.weights import ONE_BIAS
 
@@ -50,11 +56,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def changed(model: "TorchModel", changes: Sequence[Change]) -> Iterator[None]:
-    """Make changes inside the block; KeyError if the model has no such layer."""
+    """Make changes inside the block, but for those of Keras' side; KeyError if the model has no such layer."""
+    of_keras = on_keras(changes)
     with ExitStack() as stack:
         changer = _Changer(model, stack)
         for change in changes:
-            changer.make(change)
+            if change not in of_keras:
+                changer.make(change)
         yield
 
 
@@ -77,9 +85,13 @@ class _Changer:
             DrawWeight: self._draw,
             SetMask: self._mask,
             OrderValues: self._order_values,
+            ExchangeLayers: self._exchange_layers,
             MaskSteps: self._mask_steps,
+            PoolSteps: self._pool_steps,
             DropInRecurrence: self._drop_in_recurrence,
+            DrawNothing: self._draw_nothing,
             ResetInFront: self._reset_in_front,
+            ActivateRecurrence: self._activate_recurrence,
             DropWeight: self._drop,
             LinkOutputs: self._link,
         }
@@ -175,22 +187,22 @@ class _Changer:
 
     def _add(self, change: AddValue) -> None:
         own, layer = self._layer(change.path)
-        kept = self._kept(change)
+        kept = self._kept(change.source, change.source_role)
 
         def function(x: Tensor) -> Tensor:
-            other = compute(change.by, kept[0])
+            other = compute(change.by, compute(change.first, kept[0]))
             return change.factor * other if change.own == 0 else change.own * x + change.factor * other.reshape(x.shape)
 
         self._hook(layer, self._arrangements(own, change.role), change, function)
 
-    def _kept(self, change: AddValue | MaskSteps) -> list[Tensor]:
+    def _kept(self, path: str, role: str) -> list[Tensor]:
         """Return where the other value is in every pass, as it is once all other hooks are done with it."""
-        own, source = self._layer(change.source)
-        arrangements = self._arrangements(own, change.source_role)
+        own, source = self._layer(path)
+        arrangements = self._arrangements(own, role)
         kept: list[Tensor] = []
 
         def keep(layer: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            tensors = tensors_in(output if change.source_role == "outputs" else all_given(layer, args, kwargs))[:1]
+            tensors = tensors_in(output if role == "outputs" else all_given(layer, args, kwargs))[:1]
             kept[:] = channels_last(tensors, arrangements[:1])
 
         self._hook_behind(source, keep)
@@ -205,6 +217,12 @@ class _Changer:
             hook = module.register_forward_hook(lambda _, args, output: reordered(output, order))
         self._stack.callback(hook.remove)
 
+    def _exchange_layers(self, change: ExchangeLayers) -> None:
+        (_, first), (_, second) = self._layer(change.first), self._layer(change.second)
+        forwards = first.forward, second.forward
+        self._compute(first, forwards[1])
+        self._compute(second, forwards[0])
+
     def _mask(self, change: SetMask) -> None:
         _, layer = self._layer(change.path)
 
@@ -217,20 +235,46 @@ class _Changer:
 
     def _mask_steps(self, change: MaskSteps) -> None:
         own, layer = self._layer(change.path)
-        ids = self._kept(change)
+        counted = self._counted(change.source, change.ignored)
         if change.how == "state":
-            self._compute(layer, step_by_step(layer.forward, lambda: ids[0] != change.ignored))
+            self._compute(layer, step_by_step(layer.forward, lambda: counted[0]))
         else:
             zeros = MapValue(path=change.path, role="outputs", function=Function(name="identity"), is_behind=True)
-            self._hook(
-                layer, self._arrangements(own, "outputs"), zeros, lambda x: x * (ids[0] != change.ignored)[..., None]
-            )
+            self._hook(layer, self._arrangements(own, "outputs"), zeros, lambda x: x * counted[0][..., None])
+
+    def _counted(self, path: str, ignored: float, number: int = 0) -> list[Tensor]:
+        """Return where it is said in every pass which steps count (batch, steps), by what a layer is given."""
+        own, layer = self._layer(path)
+        arrangements, counted = self._arrangements(own, "inputs"), list[Tensor]()
+
+        def look(module: nn.Module, args: Any, kwargs: Any) -> None:
+            tensors = tensors_in(all_given(module, args, kwargs))[number : number + 1]
+            (given,) = channels_last(tensors, arrangements[number : number + 1])
+            counted[:] = [(given != ignored) if given.ndim == 2 else (given != ignored).any(-1)]
+
+        self._stack.callback(layer.register_forward_pre_hook(look, with_kwargs=True).remove)
+        return counted
+
+    def _pool_steps(self, change: PoolSteps) -> None:
+        own, layer = self._layer(change.path)
+        value, pool = self._kept(change.source, "outputs"), POOLS[change.how]
+        counted = self._counted("", 0.0, list(self._model.inputs).index(change.counted))
+        where = MapValue(path=change.path, role=change.role, number=change.number, function=Function(name="identity"))
+
+        def pooled(_: Tensor) -> Tensor:
+            return pool(compute(change.first, value[0]), counted[0][..., None])
+
+        self._hook(layer, self._arrangements(own, change.role), where, pooled)
 
     def _drop_in_recurrence(self, change: DropInRecurrence) -> None:
         _, layer = self._layer(change.path)
         if not isinstance(layer, nn.RNNBase) or layer.num_layers > 1:
             raise KeyError(f"'{change.path}' is no recurrent layer of one level")
         self._compute(layer, with_dropout(layer, layer.forward, change.rate, change.recurrent_rate))
+
+    def _draw_nothing(self, change: DrawNothing) -> None:
+        _, layer = self._layer(change.path)
+        self._compute(layer, in_evaluation(layer))
 
     def _reset_in_front(self, change: ResetInFront) -> None:
         own, layer = self._gru(change.path)
@@ -243,6 +287,13 @@ class _Changer:
         for name, _ in layer.named_parameters():
             if name.startswith("bias_hh"):
                 self._drop(DropWeight(name=join(own, name)))
+
+    def _activate_recurrence(self, change: ActivateRecurrence) -> None:
+        _, layer = self._layer(change.path)
+        if not isinstance(layer, nn.RNNBase):
+            raise KeyError(f"'{change.path}' is no recurrent layer")
+        own = [FUNCTIONS[name] for name in (change.activation, change.recurrent_activation)]
+        self._compute(layer, with_activations(layer, *own))
 
     def _compute(self, layer: nn.Module, forward: Callable[..., Any]) -> None:
         """Let a layer compute something else."""

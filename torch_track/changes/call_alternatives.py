@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Function, Parameter, ReplaceCall, SetArgument
+from twotrack.shared.spec.candidates import CallCandidate, Candidate
+from twotrack.shared.spec.changes import Function, Parameter, ReplaceCall, SetArgument
 from twotrack.torch_track.changes.calls import CallWatcher, SeenCall
-from twotrack.torch_track.changes.functions import all_activations, in_words
+from twotrack.torch_track.changes.functions import BOTH, all_activations, in_words
 
 if TYPE_CHECKING:
     from twotrack.torch_track.track_model import TorchModel
@@ -32,6 +33,10 @@ ACTIVATION_CALLS = {
     "gelu", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "sigmoid", "tanh", "softplus", "mish",
     "hardswish", "hardtanh", "hardsigmoid", "softmax", "log_softmax", "clamp", "clip", "softsign", "logsigmoid",
 }  # fmt: skip
+OF_TWO = {"add": "sum", "mul": "product", "sub": "difference", "maximum": "maximum", "minimum": "minimum"}
+"""Functions of two tensors, by names of twotrack.torch_track.changes.functions.BOTH."""
+BEHIND = ("relu", "gelu", "silu", "tanh", "sigmoid")
+"""Activations that often stand behind a sum."""
 FILLS = (-1e9, -1e4)
 """Numbers that take the place of hidden scores: keras.layers.Softmax has the first."""
 MOST_SIZES = 12
@@ -98,11 +103,28 @@ def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:
         yield _replaced(
             call, which, Function(name="identity"), f"torch computes {which}, Keras does not", f"no {which}"
         )
+    yield from _of_two(call, which) if call.takes_two else ()
     if call.keeps_shape and call.function.strip("_") in ACTIVATION_CALLS:
         for function in all_activations():
             name = in_words(function)
             told = f"Keras computes {name} where torch computes {which}"
             yield _replaced(call, which, function, told, f"{name} in place of {which}")
+
+
+def _of_two(call: SeenCall, which: str) -> Iterator[Candidate]:
+    """Yield what else becomes of two tensors, then an activation of what the call gives."""
+    own = OF_TWO.get(call.function.strip("_").removeprefix("r").removeprefix("i"))
+    if own is None:
+        return
+    for name in BOTH:
+        if name != own:
+            by = Function(name="both", parameters={"of": name, "then": "identity"})
+            told = f"Keras takes the {name} of two values of which torch takes the {own}, in {which}"
+            yield _replaced(call, which, by, told, f"the {name} in place of {which}")
+    for activation in BEHIND:
+        by = Function(name="both", parameters={"of": own, "then": activation})
+        told = f"Keras applies {activation} to what {which} gives, torch does not"
+        yield _replaced(call, which, by, told, f"{activation} of {which}")
 
 
 def _scales(call: SeenCall, widths: Sequence[int]) -> Iterator[tuple[str, tuple[Parameter, ...]]]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.spec.changes import ReplaceCall, SetArgument
-from twotrack.torch_track.changes.functions import compute, hidden
+from twotrack.torch_track.changes.functions import compute, compute_both, hidden
 from twotrack.torch_track.recording import removed
 from twotrack.torch_track.structure import tensors_in
 
@@ -30,6 +30,8 @@ class SeenCall(NamedTuple):
     """What it gives has the shape of the first tensor it was given."""
     first_layer: str
     """Torch path of the layer of torch's own that returned last before."""
+    takes_two: bool = False
+    """It was given two tensors of one rank, and gives one that is as large as the larger."""
     hides: bool = False
     """A mask hides some of the scores that a softmax was given."""
 
@@ -70,8 +72,11 @@ class CallWatcher(TorchFunctionMode):
             return function(*args, **given)
         number = self._counts[name]
         self._counts[name] += 1
-        first = next(iter(tensors_in(list(args))), None)
+        tensors = tensors_in([*args, *given.values()])
+        first = next(iter(tensors), None)
         for change in self._changes.get((name, number), ()):
+            if isinstance(change, ReplaceCall) and change.by.name == "both" and len(tensors) > 1:
+                return compute_both(change.by, *tensors[:2])
             if isinstance(change, ReplaceCall) and first is not None:
                 return compute(change.by, first)
             if isinstance(change, SetArgument):
@@ -82,8 +87,15 @@ class CallWatcher(TorchFunctionMode):
         shape = tuple(first.shape) if first is not None else ()
         is_scored = name == "softmax" and first is not None and first.is_floating_point()
         hides = is_scored and first is not None and bool(hidden(first).any())
-        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last, hides))
+        takes_two = _takes_two(tensors, result)
+        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last, takes_two, hides))
         return result
+
+
+def _takes_two(given: Sequence[Tensor], result: Any) -> bool:
+    if len(given) != 2 or not isinstance(result, Tensor) or not all(one.is_floating_point() for one in given):
+        return False
+    return given[0].ndim == given[1].ndim and result.numel() == max(one.numel() for one in given)
 
 
 def is_torchs_own(layer: nn.Module) -> bool:

@@ -46,6 +46,10 @@ def _ends(x: Tensor) -> Tensor:
     return torch.cat([x[:, -1, :half], x[:, 0, half:]], -1)
 
 
+def _exchange(x: Tensor, first: int, second: int) -> Tensor:
+    return x.transpose(first, second)
+
+
 def _reverse(x: Tensor, axis: int) -> Tensor:
     return x.flip(axis)
 
@@ -170,6 +174,7 @@ LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     "identity": lambda x: x,
+    "linear": lambda x: x,
     "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
     "clip": lambda x, low=None, high=None: torch.clamp(x, low, high),
     "logical_not": torch.logical_not,
@@ -178,6 +183,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "select": _select,
     "ends": _ends,
     "scale_channels": _scale_channels,
+    "exchange": _exchange,
     "reverse": _reverse,
     "roll": _roll,
     "pad": _pad,
@@ -190,6 +196,35 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "pool": _pool,
     "resize": _resize,
 }
+
+
+BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": torch.add,
+    "product": torch.mul,
+    "difference": torch.sub,
+    "difference the other way round": lambda one, other: other - one,
+    "mean": lambda one, other: (one + other) / 2,
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "first": lambda one, other: one + torch.zeros_like(other),
+    "second": lambda one, other: torch.zeros_like(one) + other,
+}
+"""Of two tensors that go together."""
+
+
+def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
+    """Return what `of`, a name in BOTH, makes of two tensors, and then an activation of it."""
+    parameters = function.parameters
+    return FUNCTIONS[str(parameters["then"])](BOTH[str(parameters["of"])](one, other))
+
+
+POOLS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean": lambda value, counts: (value * counts).sum(1) / counts.sum(1),
+    "sum": lambda value, counts: (value * counts).sum(1),
+    "max": lambda value, counts: value.masked_fill(~counts, float("-inf")).amax(1),
+    "mean of all steps": lambda value, counts: (value * counts).mean(1),
+}
+"""Of a value (batch, steps, features), of which steps count (batch, steps, 1)."""
 
 
 def all_activations(slope: float | None = None) -> list[Function]:

@@ -34,7 +34,7 @@ class Parts:
 
     def enter(self, stack: ExitStack) -> None:
         """Make the changes, until the stack ends."""
-        if not self._made.keys() & {"takes loss", "weighs parts", "steps behind parts", "steps once"}:
+        if not self._made.keys() & {"takes loss", "adds penalties", "weighs parts", "steps behind parts", "steps once"}:
             return
         stack.callback(self._model.module.register_forward_hook(self._keep).remove)
         replace_backward(stack, self._before_backward, self._behind_backward)
@@ -91,6 +91,8 @@ class Parts:
 
     def _before_backward(self, loss: Tensor) -> Tensor:
         made = self._model.loss_of(self._outputs, self._targets) if "takes loss" in self._made else loss
+        if "adds penalties" in self._made:
+            made = made + self._model.terms().penalty()
         if isinstance(shares := self._made.get("weighs parts"), tuple):
             made = made * shares[min(len(self._values), len(shares) - 1)]
         self._values.append((loss.item(), made.item()))

@@ -1,6 +1,6 @@
 """Changes to a training function of the user's own: what is done to gradients, rates and losses around its steps."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ class ChangedLoop:
             self._parts.enter(stack)
             if any(change.what == "trains" and not change.value for change in self._changes):
                 for module in self._model.module.modules():
-                    stack.enter_context(patch.object(module, "forward", _in_evaluation(module)))
+                    stack.enter_context(patch.object(module, "forward", freezing.in_evaluation(module)))
             yield
 
     def _before(self, optimizer: torch.optim.Optimizer) -> None:
@@ -108,20 +108,6 @@ class ChangedLoop:
                 case "sets":
                     _set(optimizer, change, self._steps)
         self._steps += 1
-
-
-def _in_evaluation(module: nn.Module) -> Callable[..., Any]:
-    """Return a layer's forward in evaluation mode, whatever mode it is in."""
-    own = module.forward
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        before, module.training = module.training, False
-        try:
-            return own(*args, **kwargs)
-        finally:
-            module.training = before
-
-    return forward
 
 
 def _clip(held: Sequence[nn.Parameter], limit: float) -> None:

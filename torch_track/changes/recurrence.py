@@ -1,7 +1,7 @@
 """Recurrent layers of torch's that compute as Keras' do, step by step.
 
-They drop of what steps are given and of the state, by one mask for all; or reset the state of a GRU in front of its
-product.
+They drop of what steps are given and of the state, by one mask for all; reset the state of a GRU in front of its
+product; or have other activations.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from twotrack.torch_track.changes.steps import State
 
 Step = Callable[[Tensor, list[Tensor]], list[Tensor]]
 """Makes the state after a step of what the step is given (batch, features) and the state before it."""
+Activation = Callable[[Tensor], Tensor]
 KERAS_GATES = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2)}
 """Torch's gates in the order in which Keras draws their masks."""
 Masks = Sequence[Tensor] | None
@@ -42,6 +43,17 @@ def with_reset_in_front(layer: nn.GRU) -> Callable[..., tuple[Tensor, State]]:
         return partial(reset_in_front, layer, ending)
 
     return lambda x, state=None: _unrolled(layer, x, state, resetting)
+
+
+def with_activations(
+    layer: nn.RNNBase, activation: Activation, gate: Activation
+) -> Callable[..., tuple[Tensor, State]]:
+    """Return the forward of a layer with another activation of new values (and of an LSTM's cell), and of gates."""
+
+    def stepping(ending: str, *_: Tensor) -> Step:
+        return lambda x, state: _step(layer, ending, x, state, None, None, (activation, gate))
+
+    return lambda x, state=None: _unrolled(layer, x, state, stepping)
 
 
 def reset_in_front(layer: nn.GRU | nn.GRUCell, ending: str, x: Tensor, state: list[Tensor]) -> list[Tensor]:
@@ -119,20 +131,29 @@ def _masks(like: Tensor, rate: float, order: Sequence[int], separate: bool) -> M
     return [drawn[order.index(gate)] for gate in range(len(order))] if separate else drawn * len(order)
 
 
-def _step(layer: nn.RNNBase, ending: str, x: Tensor, state: list[Tensor], inputs: Masks, states: Masks) -> list[Tensor]:
-    """Return the state after a step."""
+def _step(
+    layer: nn.RNNBase,
+    ending: str,
+    x: Tensor,
+    state: list[Tensor],
+    inputs: Masks,
+    states: Masks,
+    activations: tuple[Activation, Activation] | None = None,
+) -> list[Tensor]:
+    """Return the state after a step, with the activations of the new values and of the gates; None for torch's own."""
+    plain = torch.relu if layer.mode == "RNN_RELU" else torch.tanh
+    activation, gate = activations or (plain, torch.sigmoid)
     gates = len(KERAS_GATES.get(layer.mode, (0,)))
     given = _products(layer, f"ih{ending}", [x] * gates, inputs)
     kept = _products(layer, f"hh{ending}", [state[0]] * gates, states)
     if layer.mode == "LSTM":
         i, f, g, o = (one + other for one, other in zip(given, kept, strict=True))
-        cell = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
-        return [torch.sigmoid(o) * torch.tanh(cell), cell]
+        cell = gate(f) * state[1] + gate(i) * activation(g)
+        return [gate(o) * activation(cell), cell]
     if layer.mode == "GRU":
-        reset, update = (torch.sigmoid(given[number] + kept[number]) for number in (0, 1))
-        new = torch.tanh(given[2] + reset * kept[2])
+        reset, update = (gate(given[number] + kept[number]) for number in (0, 1))
+        new = activation(given[2] + reset * kept[2])
         return [update * state[0] + (1 - update) * new]
-    activation = torch.tanh if layer.mode == "RNN_TANH" else torch.relu
     return [activation(given[0] + kept[0])]
 
 

@@ -1,7 +1,7 @@
 """Makes changes to how a torch model is trained: its weights, loss, gradients and optimizer."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -48,6 +48,8 @@ TrainingChange = (
 )
 
 
+Step = Callable[[Sequence[Tensor], Sequence[np.ndarray]], Tensor]
+"""Maps inputs and targets to the loss of a step."""
 _ATTRIBUTES = {"bias": "bias", "beta": "bias", "gamma": "weight"}
 _SIZES = ("out_features", "out_channels", "num_features", "normalized_shape", "num_channels")
 """Attributes that say how large a bias or a gamma is."""
@@ -136,6 +138,11 @@ class TrainingChanger:
 
     def _compute_loss(self, change: ChangeLoss) -> None:
         model, before = self._model, self._model.loss_of
+        if change.in_steps:
+            self._put(
+                model, "loss_value", _within(model.loss_value, model, change.model_copy(update={"in_steps": False}))
+            )
+            return
         if change.function.name == "activity":
             self._penalise(**change.function.parameters)  # type: ignore[arg-type]
             return
@@ -237,9 +244,7 @@ class TrainingChanger:
         )
 
     def _loop(self, change: ChangeLoop) -> None:
-        """All changes to a loop are made at once; one of Keras' function is made there."""
-        if change.is_keras:
-            return
+        """All changes to a loop are made at once."""
         self._loops.append(change)
         if len(self._loops) == 1:
             self._put(self._model, "run_loop", ChangedLoop(self._model, self._loops))
@@ -249,3 +254,14 @@ class TrainingChanger:
         before = vars(model).get(name)
         setattr(model, name, value)
         self._stack.callback(*((setattr, model, name, before) if before else (delattr, model, name)))
+
+
+def _within(step: Step, model: "TorchModel", change: ChangeLoss) -> Step:
+    """Return a step's loss with a change that is made as long as it is computed."""
+
+    def loss_value(inputs: Sequence[Tensor], targets: Sequence[np.ndarray]) -> Tensor:
+        with ExitStack() as stack:
+            TrainingChanger(model, stack).make(change)
+            return step(inputs, targets)
+
+    return loss_value

@@ -7,16 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from twotrack.shared.spec.changes import (
-    Candidate,
-    Change,
-    Facing,
-    Function,
-    MapValue,
-    Parameter,
-    ReplaceLayer,
-    SetHyperparameter,
-)
+from twotrack.shared.spec.candidates import Candidate, Facing
+from twotrack.shared.spec.changes import Change, Function, MapValue, Parameter, ReplaceLayer, SetHyperparameter
 
 Sizes = tuple[int, ...]
 Widths = tuple[tuple[int, int], ...]

@@ -42,6 +42,12 @@ def random_translation() -> Measured:
 
 
 @DEFAULTS.measures
+def random_layers() -> Measured:
+    """torch itself has none."""
+    return Measured({"exist": any(name.startswith("Random") for name in dir(nn))})
+
+
+@DEFAULTS.measures
 def pretrained_networks() -> Measured:
     """torch itself has none."""
     networks = ("resnet", "efficientnet", "vit", "convnext")

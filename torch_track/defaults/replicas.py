@@ -40,6 +40,12 @@ def replica_unequal_shares() -> Measured:
 
 
 @DEFAULTS.measures
+def replica_scalar_loss() -> Measured:
+    """Gradient of a mean loss that is 1 on every replica."""
+    return _of("gradient of a mean of 1")
+
+
+@DEFAULTS.measures
 def replica_last_batch() -> Measured:
     """DistributedSampler over 7 examples."""
     return _of("examples seen of 7")
@@ -97,6 +103,7 @@ def _measured(team: Team) -> dict[str, Value]:
         "normalises its own share": _normalises_own(share),
         "running mean": _running_mean(team, share),
         "gradient of shares of 2 and 1": _gradient(torch.tensor([[1.0], [1.0]] if rank == 0 else [[4.0]])),
+        "gradient of a mean of 1": _gradient(torch.ones(2, 1)),
         "examples seen of 7": 2 * len(list(DistributedSampler(range(7), num_replicas=2, rank=rank))),  # type: ignore[arg-type]
         "clips": _clips(torch.tensor([[6.0]] if rank == 0 else [[-2.0]])),
         "one mask for all, from one seed": _one_mask(team),

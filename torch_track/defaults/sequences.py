@@ -120,6 +120,24 @@ def recurrent_dropout() -> Measured:
 
 
 @DEFAULTS.measures
+def recurrent_activations() -> Measured:
+    """nn.LSTM takes none."""
+    try:
+        nn.LSTM(1, 1, activation="relu")
+    except TypeError:
+        return Measured({"others can be stated": False})
+    return Measured({"others can be stated": True})
+
+
+@DEFAULTS.measures
+def masked_steps() -> Measured:
+    """nn.AdaptiveAvgPool1d takes no mask, and so counts the last of four steps."""
+    one = torch.from_numpy(samples.SEQUENCE[:1, :4]).transpose(1, 2)
+    pooled = [nn.AdaptiveAvgPool1d(1)(value) for value in (one, torch.cat([one[..., :3], one[..., 3:] + 1], -1))]
+    return Measured({"a hidden step counts in a mean": not torch.equal(*pooled)})
+
+
+@DEFAULTS.measures
 def encoder_block() -> Measured:
     """nn.TransformerEncoderLayer."""
     layer = nn.TransformerEncoderLayer(8, 2)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.changes import Change, on_keras
 from twotrack.shared.verify.diagnosis.cause import Cause, Status, proved, unproved
 from twotrack.shared.verify.diagnosis.findings import Finding, Findings
 from twotrack.shared.verify.observation import Observation
@@ -104,9 +104,17 @@ def _best(climb: Climb, findings: Findings, again: Again) -> tuple[Finding, Clim
         if farther is None:
             continue
         if best is None or farther.progress > best[1].progress:
-            best = finding, farther
+            best = _measured(finding, farther, climb.failure), farther
         if farther.failure is None or farther.failure.rung not in VALUES:
             break
     if best is None or best[1].place == climb.place or best[1].progress < climb.progress:
         return None
     return best
+
+
+def _measured(finding: Finding, farther: Climb, failure: RungResult | None) -> Finding:
+    """Return a finding with what a climb found of changes to Keras' side, which were not measured before."""
+    if failure is None or not on_keras(finding.candidate.changes):
+        return finding
+    found = (one.difference for one in farther.results if one.rung == failure.rung)
+    return finding.model_copy(update={"after": next(found, None) or 0.0})

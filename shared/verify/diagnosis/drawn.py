@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from twotrack.shared.base.tolerances import SAME_HYPERPARAMETER
+from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.spec.changes import (
-    Candidate,
     Change,
     DropInRecurrence,
     Function,
@@ -17,6 +17,7 @@ from twotrack.shared.spec.changes import (
 from twotrack.shared.spec.draws import Draw
 from twotrack.shared.verify import draws
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.keras_side import without
 from twotrack.shared.verify.exercise import find_exercise
 from twotrack.shared.verify.rungs.dropout import compare_draws
 from twotrack.shared.verify.side import ObservedSide
@@ -53,11 +54,11 @@ class DrawProposals:
             drawn = draws.observe(side.model, side.exercise.inputs(), side.source, side.keep_call)
         except Exception:  # whatever the changed model raises: the candidate is none
             return float("inf")
-        result = compare_draws(drawn, self._request.keras.draws)
+        result = compare_draws({"float64": drawn}, {"float64": self._request.keras.draws})
         return 0.0 if result.passed else 1.0 if result.difference is None else result.difference
 
     def propose(self, made: Candidate) -> Iterator[Candidate]:
-        """Yield Keras' rates, then Keras' masks in place of torch's, then draws of Keras' that torch lacks."""
+        """Yield Keras' rates, then Keras' masks in place of torch's, then what one side alone draws, left out there."""
         yield from self._in_recurrence()
         for keras in self._keras:
             yield from self._rates(keras)
@@ -65,9 +66,14 @@ class DrawProposals:
             yield from self._functional(keras)
         for keras in self._keras:
             yield from self._kinds(keras)
-        for torch in self._torch:
-            if torch.layer:
-                yield _without(torch)
+        yield from self._quiet()
+
+    def _quiet(self) -> Iterator[Candidate]:
+        """Yield torch's layers that draw nothing: one alone, then all."""
+        layers = list({draw.layer: draw for draw in self._torch}.values())
+        yield from (without([drawn], is_keras=False) for drawn in layers)
+        if len(layers) > 1:
+            yield without(layers, is_keras=False)
 
     def _in_recurrence(self) -> Iterator[Candidate]:
         """Yield the dropout inside of Keras' recurrent layers, for all of them that have any."""
@@ -121,7 +127,8 @@ class DrawProposals:
             places: list[tuple[Change, str]] = []
             if keras.layer:
                 places.append((ReplaceLayer(path=keras.layer, function=function), f"in '{keras.layer}'"))
-            places += [(change, f"behind '{keras.after}'") for change in self._behind(keras.after, function)]
+            behind = f"behind '{keras.after}'" if keras.after else "in front of all layers"
+            places += [(change, behind) for change in self._behind(keras.after, function)]
             for change, place in places:
                 yield Candidate(
                     changes=(change,),
@@ -135,6 +142,7 @@ class DrawProposals:
     def _behind(self, path: str, function: Function) -> Iterator[MapValue]:
         """Yield the function in front of the layer that runs next in torch, else as a part of the layer itself."""
         if not path:
+            yield from (MapValue(path=first, role="inputs", function=function) for first in self._order[:1])
             return
         if path in self._order[:-1]:
             yield MapValue(path=self._order[self._order.index(path) + 1], role="inputs", function=function)
@@ -193,12 +201,3 @@ def _functions(draw: Draw, said: list[float]) -> Iterator[tuple[Function, str]]:
                     Function(name="normal_noise", parameters={"deviation": deviation, "factor": factor}),
                     f"the value {kind} normal noise of deviation {deviation:g}",
                 )
-
-
-def _without(draw: Draw) -> Candidate:
-    return Candidate(
-        changes=(ReplaceLayer(path=draw.layer, function=Function(name="identity")),),
-        what=f"torch has {draw.function} in '{draw.layer}', Keras has nothing there",
-        torch_fix=f"no {draw.function} in '{draw.layer}'",
-        keras_fix=f"{draw.function} there, with a mask of {draw.shape}",
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.errors import UserError, WorkerDiedError
-from twotrack.shared.spec.changes import Change, keras_end
+from twotrack.shared.spec.changes import Change, on_keras
 from twotrack.shared.spec.operations import OperationsTrace
 from twotrack.shared.spec.probe import Replay
 from twotrack.shared.spec.sides import TORCH, SideName
@@ -109,7 +109,7 @@ class Failure:
         asked = request.model_copy(update={"changes": changes})
         changed = self.showing.side(asked, self.reference, place / self.reference.slug)
         keras = self.keras
-        if keras_end(changes) is not None:
+        if on_keras(changes):
             keras = self.showing.side(asked, self.candidate, place / self.candidate.slug)
         sides = {self.reference: changed, self.candidate: keras}
         asked = self.showing.with_same_outputs(asked, sides, place)  # what hid that the outputs are linked may be gone

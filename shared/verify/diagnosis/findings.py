@@ -1,7 +1,7 @@
 """What a search for the cause of a failure asks and answers."""
 
 from twotrack.shared.base.records import FrozenRecord
-from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.request import VerifyRequest
@@ -30,6 +30,7 @@ class Finding(FrozenRecord):
     candidate: Candidate
     before: float
     after: float
+    """Of changes to Keras' side, what the climb with them finds."""
 
 
 class Findings(FrozenRecord):

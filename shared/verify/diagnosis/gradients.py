@@ -7,15 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import (
-    Candidate,
-    Change,
-    ChangeLoss,
-    Function,
-    MapGradient,
-    SetHyperparameter,
-    SetTrained,
-)
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import Change, ChangeLoss, Function, MapGradient, SetHyperparameter, SetTrained
+from twotrack.shared.spec.objective import kinds_of
+from twotrack.shared.verify.diagnosis import loss_fits, loss_words
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
 from twotrack.shared.verify.diagnosis.penalties import candidates as penalties_that_differ
@@ -29,6 +24,8 @@ from twotrack.shared.workers.door import torch_track
 LIMIT = TOLERANCES["gradients"].limit
 UNKNOWN = 1.0
 """Difference of what has no figure."""
+MOST_CLASSES = 100
+"""Whose weights are solved for."""
 ENOUGH = 1e-9
 """Relative: how well a fitted number must explain a gradient to be put to the test."""
 
@@ -77,6 +74,8 @@ class GradientProposals:
             yield from penalties_that_differ(*own, self._side.model.weights())
         yield from self._activities()
         yield from self._scaled_loss()
+        yield from self._held()
+        yield from self._weighed()
         yield from self._gradients()
 
     def _trained(self) -> Iterator[Candidate]:
@@ -105,15 +104,54 @@ class GradientProposals:
         if not self._keras.losses or not self._torch.losses or not self._torch.losses[0]:
             return
         factor = rounded(float(self._keras.pure_losses[0] / self._torch.losses[0]))
-        if factor not in (0.0, 1.0):
+        both = [name for name in self._torch.gradients if name in self._keras.gradients]
+        scaled = all(_alike([self._wanted(name)], [factor * self._torch.gradients[name]]) for name in both)
+        if factor not in (0.0, 1.0) and scaled:
             told = f"{factor:.6g}"
             yield Candidate(
-                changes=(ChangeLoss(function=Function(name="scale", parameters={"factor": factor, "power": 0})),),
+                changes=(_in_steps(Function(name="scale", parameters={"factor": factor, "power": 0})),),
                 what=f"in a training step Keras' loss is {told} times torch's, though the losses alone agree: "
                 "the model or its compute_loss multiplies it",
                 torch_fix=f"the loss of a step times {told}",
                 keras_fix="no compute_loss of the model's own, or without the factor",
             )
+
+    def _held(self) -> Iterator[Candidate]:
+        """Solve for penalties of weights that Keras' loss holds and does not state, as in a compute_loss."""
+        if not (self._torch.penalties or self._keras.penalties) and self._differing:
+            apart = {name: self._apart(name) for name in self._differing}
+            for one in penalties_that_differ({}, apart, self._side.model.weights()):
+                changes = (change.model_copy(update={"in_steps": True}) for change in one.changes)
+                yield one.model_copy(update={"changes": tuple(changes)})
+
+    def _weighed(self) -> Iterator[Candidate]:
+        """Solve for weights of the classes, which make one gradient of the sum of those of each class's rows."""
+        kinds = kinds_of(self._side.exercise.pair.objective, 1)
+        classes = self._torch.outputs[0].shape[-1] if len(self._torch.outputs) == 1 else 0
+        if not self._differing or kinds[0] != "classes" or not 0 < classes <= MOST_CLASSES:
+            return
+        parts = [self._flat(self._of_class(number, classes)) for number in range(classes)]
+        found = loss_fits.combination(self._flat(self._keras.gradients), np.stack(parts, axis=1))
+        if found is None:
+            return
+        least = min((one for one in found if one > 0), default=1.0)
+        plain = [(found, False), (tuple(rounded(one / least) for one in found), True)]
+        for weights, by_weights in sorted(plain, key=self._left_of_training):
+            words = loss_words.class_weighed((weights, by_weights), ((1.0,) * classes, False))
+            yield _of_loss(_rows(weights, by_weights), *words)
+
+    def _of_class(self, number: int, classes: int) -> Mapping[str, np.ndarray]:
+        """Return the gradients of the rows of one class, as the mean of all rows has them."""
+        only = _of_loss(_rows(tuple(float(one == number) for one in range(classes)), False), "", "", "", "")
+        return self._traced(only).gradients
+
+    def _flat(self, gradients: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.concatenate([gradients[name].ravel() for name in self._torch.gradients])
+
+    def _left_of_training(self, weights: tuple[tuple[float, ...], bool]) -> float:
+        """Return how far the losses of all steps are apart with weights of the classes."""
+        losses = self._traced(_of_loss(_rows(*weights), "", "", "", "")).losses
+        return relative(np.array(losses), np.array(self._keras.losses))
 
     def _same_as(self, path: str) -> Iterator[tuple[str, np.ndarray]]:
         """Yield torch's layers that give what a layer of Keras gives, and that."""
@@ -213,6 +251,19 @@ class GradientProposals:
                         "keras_fix": "keras.ops.stop_gradient at the same place",
                     }
                 )
+
+
+def _in_steps(function: Function) -> ChangeLoss:
+    return ChangeLoss(function=function, in_steps=True)
+
+
+def _rows(weights: tuple[float, ...], by_weights: bool) -> Function:
+    return Function(name="rows", parameters={"weights": weights, "by_weights": by_weights})
+
+
+def _of_loss(function: Function, what: str, torch_fix: str, keras_fix: str, entry: str) -> Candidate:
+    changes = (_in_steps(function),)
+    return Candidate(changes=changes, what=what, torch_fix=torch_fix, keras_fix=keras_fix, entry=entry)
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop, ChangeLoss, Function
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import ChangeLoop, ChangeLoss, Function
 from twotrack.shared.verify.diagnosis import loss_fits, usual_losses
 from twotrack.shared.verify.diagnosis.losses import NAMED
 from twotrack.shared.verify.diagnosis.searching import NOTHING
@@ -27,9 +29,13 @@ class Taken:
     @property
     def changes(self) -> tuple[ChangeLoss | ChangeLoop, ...]:
         """What lets torch's function take it."""
-        functions = [self.known.function(factor=self.known.factor, power=0)]
-        functions += [Function(name="smooth", parameters={"share": self.smoothing})] if self.smoothing else []
-        return (*(ChangeLoss(function=one) for one in functions), TAKES)
+        return (*map(_changed, self.functions), TAKES)
+
+    @property
+    def functions(self) -> list[Function]:
+        """What makes it, one on top of the other."""
+        smooth = [Function(name="smooth", parameters={"share": self.smoothing})] if self.smoothing else []
+        return [self.known.function(factor=self.known.factor, power=0), *smooth]
 
     @property
     def told(self) -> str:
@@ -49,8 +55,7 @@ class LoopLosses:
 
     def propose(self) -> Iterator[Candidate]:
         """Yield the losses that give what Keras recorded of the first batch."""
-        own = next(self._giving(self._torch), None)
-        said = own.told if own else "another loss"
+        said = self.own.told if self.own else "another loss"
         for found in self._giving(self._keras):
             yield Candidate(
                 changes=found.changes,
@@ -58,6 +63,11 @@ class LoopLosses:
                 torch_fix=found.told,
                 keras_fix=said,
             )
+
+    @cached_property
+    def own(self) -> Taken | None:
+        """The loss of torch's function, if it has a name."""
+        return next(self._giving(self._torch), None)
 
     def _giving(self, wanted: float) -> Iterator[Taken]:
         for known in (*map(Known, NAMED.get(self._target, ())), *usual_losses.of(self._target)):
@@ -68,7 +78,7 @@ class LoopLosses:
                 yield Taken(known)
             elif self._target in ("classes", "binary") and (share := self._share(known, plain, wanted)):
                 yield Taken(known, share)
-            elif plain and _is_round(factor := loss_fits.rounded(wanted / plain)):
+            elif plain and is_round(factor := loss_fits.rounded(wanted / plain)):
                 yield Taken(replace(known, factor=factor))
 
     def _share(self, known: Known, plain: float, wanted: float) -> float:
@@ -87,11 +97,16 @@ class LoopLosses:
             return None
 
 
+def _changed(function: Function) -> ChangeLoss:
+    return ChangeLoss(function=function)
+
+
 def _same(one: float, other: float) -> bool:
     return abs(one - other) <= LIMIT * max(abs(one), abs(other))
 
 
-def _is_round(factor: float) -> bool:
+def is_round(factor: float) -> bool:
+    """Tell whether a factor, or one over it, has two digits."""
     return any(_same(one, float(f"{one:.2g}")) for one in (factor, 1 / factor))
 
 

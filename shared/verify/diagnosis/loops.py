@@ -8,12 +8,14 @@ import numpy as np
 
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoop
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import ChangeLoop
 from twotrack.shared.spec.loop import LoopNotes
 from twotrack.shared.spec.updates import DEFAULTS, METHODS
 from twotrack.shared.verify.diagnosis import loop_words
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.left_weights import left
+from twotrack.shared.verify.diagnosis.loop_fits import held, weighed
 from twotrack.shared.verify.diagnosis.loop_losses import LoopLosses, of_parts
 from twotrack.shared.verify.diagnosis.loop_words import Words
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
@@ -128,11 +130,19 @@ class LoopProposals:
         factor = rounded(other / own) if own else 0.0
         factors, inside = list(self._factors(factor)), [*self._weighed(), *self._modes(), *self._stepping_inside()]
         yield from (one for one in (*factors, *inside) if self._in_training(one) <= LIMIT)
-        loop = self._side.exercise.pair.train
-        yield from LoopLosses(str(loop.target) if loop else "", self._trained, own, other).propose()
+        yield from self._other_losses(own, other)
         if _is_round(factor):
             yield from sorted(factors, key=self._in_training)
         yield from inside
+
+    def _other_losses(self, own: float, other: float) -> Iterator[Candidate]:
+        """Another loss, penalties of the weights beside it, or weights of the classes in it."""
+        loop = self._side.exercise.pair.train
+        losses = LoopLosses(str(loop.target) if loop else "", self._trained, own, other)
+        yield from losses.propose()
+        yield from (one for one in held(self._start, other - own) if self._in_training(one) <= LIMIT)
+        if (known := losses.own) is not None:
+            yield from weighed(self._side, self._keras, known)
 
     def _factors(self, factor: float) -> Iterator[Candidate]:
         """Multiply what is recorded, and the gradients too or not."""

@@ -9,7 +9,8 @@ from math import isclose
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, ChangeLoss, Function
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import ChangeLoss, Function
 from twotrack.shared.spec.objective import masks_of
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.diagnosis import loss_fits, loss_words, usual_losses

@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.verify.diagnosis.relations import MANY, Place
 
 MOST_SPLITS = 30

@@ -4,7 +4,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from twotrack.shared.spec.changes import AddWeight, Candidate, DropWeight, RemoveWeight, TieWeight, reset_in_front
+from twotrack.shared.spec.candidates import Candidate, reset_in_front
+from twotrack.shared.spec.changes import AddWeight, DropWeight, RemoveWeight, TieWeight
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.result import in_short

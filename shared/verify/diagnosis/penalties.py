@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from twotrack.shared.spec.changes import Candidate, ChangeLoss, Function
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import ChangeLoss, Function
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
 from twotrack.shared.verify.result import in_short
 

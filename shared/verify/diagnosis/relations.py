@@ -9,12 +9,11 @@ from typing import Literal
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import AddValue, Candidate, Change, Function, MapValue, MaskSteps
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import AddValue, Change, Function, MapValue
 
 SOLVED = 1e3 * TOLERANCES["forward"].limit
 """How near a solution must come to be put to the test, relative to the largest value."""
-ROWS_OF_CHANNEL = 8
-"""Values of each channel, of which two numbers are solved for."""
 MANY = 50_000
 """Values of an example from which on their order is not looked for."""
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12, 0.0)
@@ -30,13 +29,21 @@ class Place:
     number: int = 0
     is_behind: bool = False
     """What code behind the layer takes, and not what the layer itself gives."""
+    activation: str = ""
+    """Of what the layer gives, where the value is that of it and Keras' layer has the activation inside."""
 
     @property
     def told(self) -> str:
         """What a message calls it."""
         if not self.path:
             return "the output"
-        return f"what '{self.path}' is given" if self.role == "inputs" else f"what '{self.path}' gives"
+        given = f"what '{self.path}' is given" if self.role == "inputs" else f"what '{self.path}' gives"
+        return f"{self.activation} of {given}" if self.activation else given
+
+    @property
+    def first(self) -> Function:
+        """What makes the value of what the layer gives."""
+        return Function(name=self.activation or "identity")
 
     def mapped(self, name: str, **parameters: object) -> MapValue:
         """Return the change by which the value goes through a function."""
@@ -81,7 +88,8 @@ def agree(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.abs(one - other).max(initial=0.0) <= SOLVED * size)
 
 
-def _candidate(change: Change | Sequence[Change], what: str, fix: str, back: str, entry: str = "") -> Candidate:
+def candidate(change: Change | Sequence[Change], what: str, fix: str, back: str, entry: str = "") -> Candidate:
+    """Return that a change, or several, remove a difference, with the lines for torch and for Keras."""
     changes = tuple(change) if isinstance(change, Sequence) else (change,)
     return Candidate(changes=changes, what=what, torch_fix=fix, keras_fix=back, entry=entry)
 
@@ -102,7 +110,7 @@ def fitted(torch: np.ndarray, keras: np.ndarray) -> float | None:
 def scaled(place: Place, factor: float, constants: Mapping[str, float]) -> Candidate:
     """Return that a value is larger in Keras by a factor."""
     told = named_factor(factor, constants)
-    return _candidate(
+    return candidate(
         place.mapped("scale", factor=factor),
         f"{place.told} is {told} times as large in Keras as in torch",
         f"multiply {place.told} by {told}",
@@ -142,7 +150,7 @@ def _offset(
         for times in (1.0, -1.0):
             if weight.shape == vector.shape and agree(times * weight, vector):
                 sides = ("Keras", "torch") if times > 0 else ("torch", "Keras")
-                yield _candidate(
+                yield candidate(
                     place.mapped("offset", by=tuple(vector.tolist())),
                     f"{sides[0]} adds '{name}' to {place.told} once more than {sides[1]}",
                     f"{'add' if times > 0 else 'leave out'} '{name}' there",
@@ -151,35 +159,12 @@ def _offset(
     same = np.abs(vector - vector[0]).max() <= SOLVED * size
     by = float(vector[0]) if same else tuple(vector.tolist())
     told = f"{vector[0]:.9g}" if same else "a vector"
-    yield _candidate(
+    yield candidate(
         place.mapped("offset", by=by),
         f"{place.told} is larger by {told} in Keras than in torch",
         f"add {told} to it",
         f"subtract {told} from it",
     )
-
-
-def by_channel(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
-    """Yield factors and offsets of the channels, where many values of each show them."""
-    own, other = (array.reshape(-1, array.shape[-1]) for array in (torch, keras))
-    if len(own) < ROWS_OF_CHANNEL or not np.ptp(own, axis=0).all():
-        return
-    centred = own - own.mean(0)
-    factors = (centred * (other - other.mean(0))).sum(0) / np.square(centred).sum(0)
-    offsets = other.mean(0) - factors * own.mean(0)
-    offsets = np.where(np.abs(offsets) <= SOLVED * np.abs(other).max(), 0.0, offsets)
-    if agree(factors * own + offsets, other):
-        told = f"{[float(f'{one:.6g}') for one in factors]} and offsets {[float(f'{one:.6g}') for one in offsets]}"
-        yield _candidate(
-            (
-                place.mapped("scale_channels", factors=tuple(factors.tolist())),
-                place.mapped("offset", by=tuple(offsets.tolist())),
-            ),
-            f"in each channel {place.told} is in Keras what it is in torch times factors {told}, as behind a "
-            "normalisation by other constants",
-            "Keras' constants",
-            "torch's constants",
-        )
 
 
 def _affine(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
@@ -188,7 +173,7 @@ def _affine(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Cand
     factor, offset = np.polyfit(torch.ravel(), keras.ravel(), 1)
     if abs(factor) > 0 and agree(factor * torch + offset, keras):
         told = f"{factor:.9g} x + {offset:.9g}"
-        yield _candidate(
+        yield candidate(
             (place.mapped("scale", factor=float(factor)), place.mapped("offset", by=float(offset))),
             f"{place.told} is {told} in Keras, with x what it is in torch",
             f"{told} in its place",
@@ -223,22 +208,11 @@ def added(place: Place, source: Place, factor: float) -> Candidate:
         factor=round(factor) if is_whole else factor,
         is_behind=place.is_behind,
     )
-    return _candidate(
+    return candidate(
         change,
         f"{sides[0]} adds {told}{source.told} to {place.told}, {sides[1]} does not",
         f"{'add' if factor > 0 else 'do not add'} {source.told} there",
         f"{'do not add' if factor > 0 else 'add'} {source.told} there",
-    )
-
-
-def passed_over(path: str, source: str, ignored: int, how: Literal["state", "zero"]) -> Candidate:
-    """Return that Keras does not count the steps of an id."""
-    told = {"state": f"'{path}' passes over them", "zero": f"what '{path}' gives is 0 for them"}[how]
-    return _candidate(
-        MaskSteps(path=path, source=source, ignored=ignored, how=how),
-        f"where the id in front of '{source}' is {ignored} Keras counts no step ({told}), torch counts all",
-        f"leave out the steps where the id is {ignored} (in a recurrent layer by a loop over cells)",
-        f"mask_zero=False in '{source}', or no mask for '{path}'",
     )
 
 
@@ -251,7 +225,7 @@ def _rolled(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Cand
             edge = keras.take(0 if by > 0 else size - 1, axis)
             if not edge.any() and torch.any() and agree(torch.take(kept, axis), keras.take(moved, axis)):
                 told = "behind" if by > 0 else "before"
-                yield _candidate(
+                yield candidate(
                     place.mapped("roll", axis=axis, by=by),
                     f"{place.told} is one step {told} in Keras along axis {axis}",
                     f"move it by {by} along axis {axis}",
@@ -268,7 +242,7 @@ def _normalised(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[
                 normal = value / np.sqrt((square**2).mean(-1, keepdims=True) + epsilon)
             if np.isfinite(normal).all() and agree(normal, keras):
                 told = f"{name.replace('_', ' ')} with epsilon {epsilon:g}"
-                yield _candidate(
+                yield candidate(
                     place.mapped(name, epsilon=epsilon),
                     f"Keras applies {told} to {place.told}, torch does not",
                     f"{told} there",
@@ -285,7 +259,7 @@ def _ordered(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Can
     if (order == np.arange(len(order))).all():
         if torch.shape == keras.shape:
             return
-        yield _candidate(
+        yield candidate(
             place.mapped("reshape", shape=shape),
             f"{place.told} has shape {shape} in Keras and {torch.shape[1:]} in torch, with the same numbers",
             f"reshape it to {shape}",
@@ -293,7 +267,7 @@ def _ordered(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Can
         )
         return
     told = order_in_words(order, torch.shape[1:], shape)
-    yield _candidate(
+    yield candidate(
         place.mapped("order", order=tuple(order.tolist()), shape=shape),
         f"{place.told} has the same numbers on both sides in another order: {told}",
         "put them into Keras' order",
@@ -350,7 +324,7 @@ def _cut(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candida
     for front in np.stack(np.meshgrid(*fronts, indexing="ij"), -1).reshape(-1, len(apart)):
         widths = tuple((int(f), int(n - f)) for f, n in zip(front, apart, strict=True))
         if agree(_padded(torch, widths), keras):
-            yield _candidate(
+            yield candidate(
                 place.mapped("pad", widths=widths),
                 f"Keras pads {place.told} by {[list(pair) for pair in widths]} in front and behind",
                 f"pad it by {[list(pair) for pair in widths]}",
@@ -371,7 +345,7 @@ def _padded(array: np.ndarray, widths: Sequence[tuple[int, int]]) -> np.ndarray:
 def _reduced(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
     """Keras has one step of an axis, or a mean, sum or maximum over it, of what torch has."""
     for function, told in _reductions(torch, keras):
-        yield _candidate(
+        yield candidate(
             place.mapped(function.name, **function.parameters),
             f"Keras takes {told} of {place.told}, torch keeps all",
             f"take {told}",
@@ -388,9 +362,15 @@ def taken(place: Place, keras: np.ndarray, before: Mapping[Place, np.ndarray]) -
         if value.shape == keras.shape and agree(value, keras):
             found.append((Function(name="identity"), "nothing else than what there is"))
         for function, told in found:
-            yield _candidate(
+            yield candidate(
                 AddValue(
-                    path=place.path, role=place.role, own=0.0, source=source.path, source_role=source.role, by=function
+                    path=place.path,
+                    role=place.role,
+                    own=0.0,
+                    source=source.path,
+                    source_role=source.role,
+                    first=source.first,
+                    by=function,
                 ),
                 f"{place.told} is in Keras {told} of {source.told}, in torch it is not",
                 f"take {told} of {source.told}",

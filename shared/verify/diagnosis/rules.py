@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twotrack.shared.spec.changes import Candidate, SetUpdate
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import SetUpdate
 from twotrack.shared.spec.updates import EXACT, PLACES, Rules, acting
 from twotrack.shared.verify.diagnosis.rates import rates_text
 from twotrack.shared.verify.result import in_short

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.verify.diagnosis import keras_side
 from twotrack.shared.verify.diagnosis.climbing import VALUES
 from twotrack.shared.verify.diagnosis.drawn import DrawProposals
 from twotrack.shared.verify.diagnosis.findings import Findings, SearchRequest
@@ -33,7 +34,8 @@ def search(request: SearchRequest, report: Report) -> Findings:
     exercise = find_exercise(request.verify, request.reference)
     exercise = exercise if request.rung in ON_OWN else exercise.drawn
     side = ObservedSide(exercise, open_torch("auto"), "float64", lambda _: None)
-    return Search(propose(side, request), _limit(request.rung), _enough(request.rung)).run()
+    of_keras = list(keras_side.candidates(request))
+    return Search(propose(side, request), _limit(request.rung), _enough(request.rung), of_keras).run()
 
 
 def _proposals(request: SearchRequest) -> Callable[[ObservedSide, SearchRequest], Proposals] | None:

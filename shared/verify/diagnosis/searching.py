@@ -1,11 +1,11 @@
 """Tries candidates one by one, then on top of those that take most of a difference away."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 from time import process_time
 from typing import Protocol
 
-from twotrack.shared.spec.changes import Candidate
+from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.verify.diagnosis.findings import Finding, Findings
 
 SECONDS = 6.0
@@ -33,12 +33,15 @@ class Proposals(Protocol):
 
 
 class Search:
-    """One search, which ends with `enough` removing candidates, or when there is nothing more to try."""
+    """One search, which ends with `enough` removing candidates, or when there is nothing more to try.
 
-    def __init__(self, proposals: Proposals, limit: float, enough: int = ENOUGH):
+    Where nothing removes the difference, changes to Keras' side are left, which only a climb puts to the test.
+    """
+
+    def __init__(self, proposals: Proposals, limit: float, enough: int = ENOUGH, of_keras: Sequence[Candidate] = ()):
         self._enough = enough
         measure = self._measure = proposals.measure
-        self._propose, self._limit = proposals.propose, limit
+        self._propose, self._limit, self._of_keras = proposals.propose, limit, of_keras
         self._end, self._tried, self._before = process_time() + SECONDS, 0, measure(NOTHING)
 
     def run(self) -> Findings:
@@ -51,11 +54,13 @@ class Search:
                 return Findings(removing=tuple(removing), tried=self._tried)
             nearest = sorted(found, key=lambda one: one.after)
             taking = [one for one in nearest if one.after < HALF * self._before][:WIDTH]
-            best = min([*taking, *([best] if best else [])], key=lambda one: one.after, default=None)
+            if not number:  # several changes that together leave a rest tell nothing
+                best = next(iter(taking), None)
             beam = taking or nearest[: WIDTH * (number == 0) * 4]  # of two faults, one alone may change next to nothing
             if not beam or process_time() > self._end:
                 break
-        return Findings(partly=best, tried=self._tried)
+        removing = [Finding(candidate=one, before=self._before, after=0.0) for one in self._of_keras]
+        return Findings(removing=tuple(removing), partly=best, tried=self._tried + len(removing))
 
     def _on_top(self, start: Finding) -> Iterator[Finding]:
         removing = 0

@@ -2,7 +2,8 @@
 
 from collections.abc import Container, Iterator
 
-from twotrack.shared.spec.changes import Candidate, DrawWeight
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import DrawWeight
 from twotrack.shared.spec.plain import plain, spec
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING

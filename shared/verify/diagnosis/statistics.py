@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, Function, MapGradient, SetHyperparameter, SetStatistics, SetUpdate
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import Function, MapGradient, SetHyperparameter, SetStatistics, SetUpdate
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.loss_fits import told
 from twotrack.shared.verify.diagnosis.searching import NOTHING, together

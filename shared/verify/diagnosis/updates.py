@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import Candidate, SetUpdate
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import SetUpdate
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart

@@ -3,23 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Literal
 
 import numpy as np
 
 from twotrack.shared.base.tolerances import TOLERANCES
-from twotrack.shared.spec.changes import CallCandidate, Candidate, Facing, OrderValues
+from twotrack.shared.spec.candidates import CallCandidate, Candidate, Facing
+from twotrack.shared.spec.changes import ExchangeLayers, OrderValues
 from twotrack.shared.spec.probe import LayerTrace
+from twotrack.shared.verify.diagnosis.channels import by_channel
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
+from twotrack.shared.verify.diagnosis.masked_steps import masked, passed_over, pooled
 from twotrack.shared.verify.diagnosis.orders import orders_of_value
 from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
     added,
-    by_channel,
     fitted,
-    passed_over,
     relations,
     scaled,
     taken,
@@ -105,6 +106,8 @@ def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, 
     return tuple(layer.path.partition("#")[0] for layer in layers[start:end] if layer.leaf)
 
 
+MOST_PAIRS = 15
+"""Of layers that may stand in each other's place."""
 MOST_VALUES = 4
 """Inputs or outputs of a model of which every order is tried."""
 
@@ -173,7 +176,26 @@ class ValueProposals:
         yield from self._taken()
         yield from self._orders()
         if made is NOTHING:
+            yield from self._exchanged()
             yield from self._by_channel()
+
+    def _exchanged(self) -> Iterator[Candidate]:
+        """Yield two layers in front, of one form, that the code behind them takes in each other's place."""
+        forms: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+        for name, weight in self._known.weights.items():
+            path, _, own = name.rpartition(".")
+            forms.setdefault(path, []).append((own, weight.shape))
+        there = [place.path for place in self._own_values() if forms.get(place.path)]
+        pairs = [pair for pair in combinations(dict.fromkeys(there), 2) if forms[pair[0]] == forms[pair[1]]]
+        for first, second in pairs[::-1][:MOST_PAIRS]:
+            yield Candidate(
+                changes=(ExchangeLayers(first=first, second=second),),
+                what=f"what '{first}' and '{second}' give is taken in each other's place: Keras takes what '{first}' "
+                f"gives where torch takes what '{second}' gives, and the other way round",
+                torch_fix=f"'{first}' in the place of '{second}', and '{second}' in that of '{first}'",
+                keras_fix="the two layers as torch has them",
+                where=self._site.place.path,
+            )
 
     def _by_channel(self) -> Iterator[Candidate]:
         """Yield a factor and an offset for each channel, as of a normalisation by constants: what nothing else says."""
@@ -289,11 +311,16 @@ class ValueProposals:
         return arrays[0].astype(float) if arrays else None
 
     def _masked(self) -> Iterator[Candidate]:
-        """Yield steps of ignored ids that Keras passes over: in a recurrent layer, or in what stands in front."""
+        """Yield steps that Keras passes over: in a recurrent layer, or in what stands in front."""
         of_ids = [
             layer for layer in self._now.layers if layer.leaf and layer.inputs and layer.inputs[0].dtype.kind in "iu"
         ]
         recurrent = {name.rpartition(".")[0] for name in self._known.weights if name.endswith(".recurrent_kernel")}
+        values = [
+            one.hyperparameters["mask_value"] for one in self._keras.layers if "mask_value" in one.hyperparameters
+        ]
+        for value in values:
+            yield from (masked(path, value) for path in sorted(recurrent))
         for source in of_ids:
             places: list[tuple[str, Literal["state", "zero"]]] = []
             places += [(path, "state") for path in self._site.inside if path in recurrent]
@@ -302,11 +329,27 @@ class ValueProposals:
                 yield passed_over(path, source.path.partition("#")[0], 0, how)
 
     def _taken(self) -> Iterator[Candidate]:
-        """Yield earlier values that Keras takes as they are, or a step or mean of them."""
+        """Yield earlier values that Keras takes as they are, or a step or mean of them, of the steps that count."""
         place, role = self._site.place, self._site.place.role
-        before = {**self._own_values(), **self._known.before}
+        before = {**self._own_values(), **self._known.before, **self._activated()}
+        given = self._side.exercise.pair.specs
         for number, keras in enumerate(self._site.keras if role == "inputs" or not place.path else ()):
-            yield from taken(Place(place.path.partition("#")[0], role, number), keras, before)
+            there = Place(place.path.partition("#")[0], role, number)
+            yield from taken(there, keras, before)
+            yield from pooled(there, keras, before, self._inputs, given)
+
+    def _activated(self) -> dict[Place, np.ndarray]:
+        """Return what Keras' layers with an activation inside give, of which torch's layers give what is in front."""
+        found, own = dict[Place, np.ndarray](), self._own_values()
+        for layer in self._keras.layers:
+            name, place = (
+                layer.hyperparameters.get("activation", "linear"),
+                Place(layer.path.partition("#")[0], "outputs"),
+            )
+            front = layer.outputs[layer.replaceable] if layer.replaceable else None
+            if name != "linear" and front is not None and place in own and relative(own[place], front) <= LIMIT:
+                found[replace(place, activation=name)] = layer.outputs[0].astype(float)
+        return found
 
     def _own_values(self) -> dict[Place, np.ndarray]:
         """Return what torch's layers in front of the site give, whether Keras' layers of that name give it or not."""

@@ -5,7 +5,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from twotrack.shared.spec.changes import Candidate, OrderWeight
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import OrderWeight
 
 GATES = {
     3: (("update", "reset", "new"), "gru_gates"),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotrack.shared.spec.changes import Candidate, Function, MapValue, ReplaceCall, ReplaceLayer, SetArgument
+from twotrack.shared.spec.candidates import Candidate
+from twotrack.shared.spec.changes import Function, MapValue, ReplaceCall, ReplaceLayer, SetArgument
 from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.relations import Place

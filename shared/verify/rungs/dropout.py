@@ -46,7 +46,7 @@ class DropoutRung(ProbeRung[SideDraws]):
 
     def compare(self, torch: Mapping[Precision, SideDraws], keras: Mapping[Precision, SideDraws]) -> RungResult:
         """Compare what both sides draw, and what they make of the same numbers."""
-        return compare_draws(torch["float64"], keras["float64"], compare_in_training(torch, keras))
+        return compare_draws(torch, keras)
 
 
 def compare_in_training(torch: Mapping[Precision, SideDraws], keras: Mapping[Precision, SideDraws]) -> RungResult:
@@ -62,13 +62,25 @@ def compare_in_training(torch: Mapping[Precision, SideDraws], keras: Mapping[Pre
     return replace(result, in_doubt=in_doubt, measured_by=DROPOUT)
 
 
-def compare_draws(torch: SideDraws, keras: SideDraws, in_training: RungResult | None = None) -> RungResult:
-    """Compare what both sides draw in training, and what they made of the same numbers, if that is known."""
-    if not torch.draws and not keras.draws:
+def compare_draws(torch: Mapping[Precision, SideDraws], keras: Mapping[Precision, SideDraws]) -> RungResult:
+    """Compare what both sides draw in training, and what they make of the same numbers."""
+    sides = torch["float64"], keras["float64"]
+    if not any(side.draws for side in sides):
         return RungResult(DROPOUT, True, "nothing is drawn in training")
-    pairs = match(torch, keras)
+    pairs = match(*sides)
     if pairs is None:
-        return _unmatched(torch.draws, keras.draws)
+        return _unmatched(*(side.draws for side in sides))
+    return _odd(*sides, pairs) or _compare(*sides, pairs, compare_in_training(torch, keras))
+
+
+def drawn_alike(torch: SideDraws, keras: SideDraws) -> bool:
+    """Tell whether both sides draw the same, whatever they make of it."""
+    pairs = match(torch, keras)
+    return pairs is not None and _odd(torch, keras, pairs) is None
+
+
+def _odd(torch: SideDraws, keras: SideDraws, pairs: Sequence[Matched]) -> RungResult | None:
+    """Return the failure of the first pair that does not draw alike; None if all do."""
     for pair in pairs:
         if _rates_differ(pair):
             detail = f"Keras: {_told(pair.keras)}; torch: {_told(pair.torch)}"
@@ -77,7 +89,7 @@ def compare_draws(torch: SideDraws, keras: SideDraws, in_training: RungResult | 
         if bool(again[0]) != bool(again[1]):
             side, draw = ("Keras", pair.keras) if again[0] else ("torch", pair.torch)
             return _failure(f"{side} draws {again[0] or again[1]}, as from one seed: {_told(draw)}", pair.keras)
-    return _compare(torch, keras, pairs, in_training or compare_forward(torch.trace, keras.trace))
+    return None
 
 
 def compare_distributions(torch: SideDraws, keras: SideDraws, samples: Samples) -> RungResult:

@@ -192,6 +192,7 @@ def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequenc
             continue
         found = _failure(name, difference, alignment, torch, keras)
         return replace(found, detail="; ".join([found.detail, *map(_before_already, alignment.unlike[:1])]))
+    gaps += [_undefined(*one) for one in list(alignment.undefined.items())[:1]]
     return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)), largest)
 
 
@@ -229,6 +230,12 @@ def _unlike_masks(name: str, alignment: Alignment, torch: Passes, keras: Passes)
     found = _failure(name, difference, alignment, torch, keras)
     where = layer_of(difference.where.keras.path) or "the outputs"
     return [Gap(GapKind.MASK, where, f"{found.detail}; masks that hide the end of a sequence make no difference")]
+
+
+def _undefined(path: str, is_keras: bool) -> Gap:
+    side, other = ("Keras", "torch") if is_keras else ("torch", "Keras")
+    detail = f"where all tokens are 0, as of padding alone, {side} has NaN or infinity and {other} has not"
+    return Gap(GapKind.MASK, layer_of(path) or "the outputs", detail)
 
 
 def _before_already(path: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from twotrack.shared.verify.replicas import LIMIT, Apart, ReplicasEvidence, apart
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
+from twotrack.shared.verify.suspects import STATISTICS
 
 RUNG = "replicas"
 CAUSES: Mapping[str, str] = {
@@ -13,6 +14,7 @@ CAUSES: Mapping[str, str] = {
     "both": "each replica normalises its own share of the batch and clips its own gradients; with both over the whole "
     "batch",
     "sum": "the loss is a sum over rows, and the mean of the replicas' gradients is taken; with their sum",
+    "scalar": "the loss is a single number, which MirroredStrategy adds up over replicas as it stands; with its mean",
     "whole": "something takes the rows of a batch together, such as a loss that is no mean over rows, so that shares "
     "are no parts of it; with the whole batch on every replica",
 }
@@ -33,14 +35,21 @@ class OnReplicas:
         return {name: one for name, one in {"torch": self.torch, "Keras": self.keras}.items() if not one.refused}
 
 
-def check_replicas(found: OnReplicas) -> RungResult:
-    """Judge both sides against one replica, then their replicas against each other."""
+def check_replicas(found: OnReplicas, grows: bool = False) -> RungResult:
+    """Judge both sides against one replica, then their replicas against each other.
+
+    Where rounding grows, as in the sides' own trainings on one replica, weights may part from each other.
+    """
     sides, both = found.sides, len(found.sides) > 1
     between = apart(found.torch.several, found.keras.several) if both else Apart()
     wrong = [_wrong(name, found.count, one) for name, one in sides.items() if not one.is_equal]
-    if both and not wrong and max(between.gradient, between.loss) > LIMIT:
-        wrong = [f"{found.count} replicas of torch and of Keras differ: {_sizes(between)}"]
-    largest = [one.apart.largest for one in sides.values()] + [between.largest] * (both and not wrong)
+    grows = grows or any(one.from_common is not None for one in sides.values())
+    if both and not wrong and max(between.gradient, between.loss, 0.0 if grows else between.weight) > LIMIT:
+        place = f", first in '{between.where}'" if between.where else ""
+        wrong = [f"{found.count} replicas of torch and of Keras differ: {_sizes(between)}{place}"]
+    largest = [one.apart.largest for one in sides.values()]
+    if both and all(one.is_equal for one in sides.values()):
+        largest.append(between.largest)
     steps = sum(len(one.several.losses) for one in sides.values())
     first = next((one.apart for one in sides.values() if not one.is_equal), between)
     return RungResult(
@@ -52,7 +61,7 @@ def check_replicas(found: OnReplicas) -> RungResult:
         place=FailurePlace.WEIGHT if wrong else FailurePlace.NOWHERE,
         where=first.where if wrong else "",
         counts={f"steps on {found.count} replicas": steps} if sides else {},
-        gaps=tuple(_gaps(found, between)),
+        gaps=tuple(_gaps(found, between, grows)),
         notes=tuple(_notes(found)),
     )
 
@@ -84,7 +93,7 @@ def _passed(found: OnReplicas, between: Apart) -> str:
     return f"{found.count} replicas: {steps} steps as one replica does them; apart: {own}{other}"
 
 
-def _gaps(found: OnReplicas, between: Apart) -> Iterator[Gap]:
+def _gaps(found: OnReplicas, between: Apart, grows: bool) -> Iterator[Gap]:
     for name, one in {"torch": found.torch, "Keras": found.keras}.items():
         if one.refused:
             yield Gap(GapKind.NOT_RUN, RUNG, f"{found.count} replicas of {name}: {one.refused}")
@@ -94,7 +103,7 @@ def _gaps(found: OnReplicas, between: Apart) -> Iterator[Gap]:
                 f"from common weights agree to {one.from_common:.0e}"
             )
             yield Gap(GapKind.ROUNDING, RUNG, detail)
-    if len(found.sides) > 1 and all(one.is_equal for one in found.sides.values()) and between.weight > LIMIT:
+    if grows and len(found.sides) > 1 and all(one.is_equal for one in found.sides.values()) and between.weight > LIMIT:
         detail = (
             f"the replicas of both sides part as rounding grows ({between.weight:.0e}), as one replica of each does"
         )
@@ -102,5 +111,6 @@ def _gaps(found: OnReplicas, between: Apart) -> Iterator[Gap]:
 
 
 def _notes(found: OnReplicas) -> Iterator[str]:
-    if any(one.synchronised for one in found.sides.values()):
+    named = (name for one in found.sides.values() if one.synchronised for each in one.several.weights for name in each)
+    if any(name.endswith(STATISTICS) for name in named):
         yield "on replicas batch normalisation takes the statistics of the whole batch, as in runs of twotrack"

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.conformance.faults.family import ANYWHERE, FAULTS, Called, Part, Plant, Spot, Truth
 from tests.conformance.faults.network import over_time
-from tests.conformance.faults.signs import argues, maps, replaces, sets, skips
+from tests.conformance.faults.signs import argues, maps, quiets, replaces, sets, skips
 from tests.support.families import Draw
 
 DROPS = ("drop", "drop_maps", "dropout", "drop_axes")
@@ -65,5 +65,5 @@ def dropout_missing(draw: Draw, spot: Spot) -> Plant:
         (lambda k, n: k.layers.Dropout(rate, name=n)) if odd == "keras" else None,
         (lambda t: t.nn.Dropout(rate)) if odd == "torch" else None,
     )
-    signs = (sets(name, "p", 0.0), replaces(name, "identity"), skips("dropout"), maps(*DROPS))
+    signs = (sets(name, "p", 0.0), quiets(name), skips("dropout"), maps(*DROPS))
     return Plant(Truth("dropout", ANYWHERE, ("dropout|rate",), signs), [part])

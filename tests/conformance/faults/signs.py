@@ -9,6 +9,7 @@ from twotrack.shared.spec.changes import (
     AddWeight,
     Change,
     ChangeLoss,
+    DrawNothing,
     DropWeight,
     Function,
     LinkOutputs,
@@ -49,6 +50,11 @@ def maps(*names: str, at: Sequence[str] = (), **parameters: Any) -> Sign:
 def replaces(path: str, *names: str, **parameters: Any) -> Sign:
     """A layer computes one of the functions instead."""
     return lambda one: isinstance(one, ReplaceLayer) and one.path == path and _is(one.function, names, parameters)
+
+
+def quiets(path: str) -> Sign:
+    """A layer draws nothing."""
+    return lambda one: isinstance(one, DrawNothing) and one.path == path
 
 
 def adds(*sources: str, factor: float | None = None) -> Sign:

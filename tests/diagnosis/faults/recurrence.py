@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.diagnosis.faults.fault import fault
-from twotrack import Pair
+from tests.diagnosis.faults.chance import network
+from tests.diagnosis.faults.fault import Fault, fault
+from twotrack import Input, Pair
 
 STEPS, FEATURES, UNITS = 5, 3, 4
 RESET = "acts on the state in front of its product in Keras, behind it in torch"
@@ -159,8 +160,87 @@ def torch_kept_attention(is_named: bool) -> Callable[[], Any]:
     return build
 
 
+def keras_activated(kind: str, both: bool, activation: str, gate: str) -> Callable[[], Any]:
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        settings = {"recurrent_activation": gate} if gate else {}
+        made = getattr(layers, kind)(UNITS, activation=activation, return_sequences=True, name="steps", **settings)
+        x = inputs = keras.Input((STEPS, FEATURES))
+        x = layers.Bidirectional(made, name="steps")(x) if both else made(x)
+        return keras.Model(inputs, layers.Dense(2, name="last")(x))
+
+    return build
+
+
+def activated(kind: str, both: bool, activation: str, gate: str, *words: str) -> Fault:
+    """A recurrent layer of Keras with activations that torch's cannot have."""
+    pair = Pair(keras_activated(kind, both, activation, gate), network(kind, both, FEATURES, UNITS), (STEPS, FEATURES))
+    return fault(pair, "forward", "recurrent activations", *words)
+
+
+def keras_masked(layer: str) -> Callable[[], Any]:
+    """Steps that Keras masks, in an LSTM or in a mean."""
+
+    def build() -> Any:
+        import keras
+        from keras import layers
+
+        if layer == "LSTM":
+            inputs = keras.Input((STEPS, FEATURES))
+            x = layers.LSTM(UNITS, name="steps")(layers.Masking(name="masking")(inputs))
+        else:
+            inputs = keras.Input((STEPS,), dtype="int32")
+            x = layers.Embedding(9, FEATURES, mask_zero=True, name="words")(inputs)
+            x = layers.Dense(UNITS, activation="tanh", name="steps")(x)
+            x = layers.GlobalAveragePooling1D(name="mean")(x)
+        return keras.Model(inputs, layers.Dense(2, name="last")(x))
+
+    return build
+
+
+def torch_mean(counted: bool = False) -> Callable[[], Any]:
+    """Return the same with a mean of all steps, or of those that are no padding."""
+
+    def build() -> Any:
+        from torch import nn
+
+        class Network(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.words, self.steps, self.last = (
+                    nn.Embedding(9, FEATURES),
+                    nn.Linear(FEATURES, UNITS),
+                    nn.Linear(UNITS, 2),
+                )
+
+            def forward(self, ids: Any) -> Any:
+                x = self.steps(self.words(ids)).tanh()
+                real = (ids != 0).unsqueeze(-1).to(x)
+                return self.last((x * real).sum(1) / real.sum(1).clamp(min=1) if counted else x.mean(1))
+
+        return Network()
+
+    return build
+
+
+TOKENS = Input((STEPS,), kind="tokens", size=9)
 GIVEN = (STEPS, FEATURES)
 RECURRENCE = {
+    "ACTIVATIONS": activated(
+        "LSTM", False, "relu", "hard_sigmoid", "'steps' has activation='relu' and recurrent_activation='hard_sigmoid'"
+    ),
+    "ACTIVATIONS_OF_BOTH": activated("GRU", True, "linear", "sigmoid", "'steps' has activation='linear'"),
+    "ACTIVATION": activated("SimpleRNN", False, "sigmoid", "", "'steps' has activation='sigmoid' in Keras"),
+    "MASKING": fault(
+        Pair(keras_masked("LSTM"), network("LSTM", False, FEATURES, UNITS, last=True), (STEPS, FEATURES)), "range",
+        "steps", "'steps' passes over the steps whose numbers are all 0 in Keras",
+    ),
+    "MEAN_OF_REAL_STEPS": fault(
+        Pair(keras_masked("mean"), torch_mean(), TOKENS), "forward", "pooled steps",
+        "the mean of tanh of what 'steps' gives, of the steps whose 'input' is not 0 only",
+    ),
     "RESET": fault(Pair(keras_grus(), torch_grus(), GIVEN), "parameters", "reset in front", "'gru'", RESET),
     "RESET_OF_LEVELS": fault(
         Pair(keras_grus(2, both=True), torch_grus(2, both=True), GIVEN, rename={"gru.l0": "gru_0", "gru.l1": "gru_1"}),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
-from tests.diagnosis.faults.fault import fault
+from tests.diagnosis.faults.fault import Fault, fault
 from twotrack import Input, Pair
 
 
@@ -259,7 +259,67 @@ def hidden_by_the_smallest(module: Any, x: Any) -> Any:
     return module.last((scores + hidden).softmax(-1) @ module.value(x))
 
 
+def keras_luong() -> Any:
+    """Attention of Keras, which takes query, value and key in that order and scales nothing."""
+    import keras
+    from keras import layers
+
+    x = keras.Input((STEPS, WIDTH))
+    query, key, value = (layers.Dense(WIDTH, name=name)(x) for name in ("query", "key", "value"))
+    return keras.Model(x, layers.Dense(2, name="last")(layers.Attention(name="attention")([query, value, key])))
+
+
+def value_as_key(module: Any, x: Any) -> Any:
+    scores = module.query(x) @ module.value(x).transpose(1, 2)
+    return module.last(scores.softmax(-1) @ module.key(x))
+
+
+def keras_sum() -> Any:
+    import keras
+    from keras import layers
+
+    x = keras.Input((5,))
+    both = layers.Add()([layers.Dense(4, name="first")(x), layers.Dense(4, activation="tanh", name="second")(x)])
+    return keras.Model(x, layers.Dense(2, name="last")(both))
+
+
+def two_layers(module: Any, nn: Any) -> None:
+    module.first, module.second, module.last = nn.Linear(5, 4), nn.Linear(5, 4), nn.Linear(4, 2)
+
+
+def product(module: Any, x: Any) -> Any:
+    return module.last(module.first(x) * module.second(x).tanh())
+
+
+def keras_other_axis() -> Any:
+    import keras
+    from keras import layers
+
+    norm = layers.BatchNormalization(axis=1, momentum=0.9, epsilon=1e-5, name="norm")
+    return keras.Sequential([keras.Input((4, 6, 2)), layers.Conv2D(4, (1, 3), name="conv"), norm])
+
+
+def normalised(module: Any, nn: Any) -> None:
+    module.conv, module.norm = nn.Conv2d(2, 4, (1, 3)), nn.BatchNorm2d(4)
+
+
+def conv_and_norm(module: Any, x: Any) -> Any:
+    return module.norm(module.conv(x))
+
+
 VALUES = {
+    "KEY_IN_PLACE_OF_VALUE": fault(
+        Pair(keras_luong, network(attention_parts, value_as_key), (STEPS, WIDTH)), "forward", "exchanged layers",
+        "is taken in each other's place",
+    ),
+    "PRODUCT_FOR_SUM": fault(
+        Pair(keras_sum, network(two_layers, product), (5,)), "forward", "call",
+        "Keras takes the sum of two values of which torch takes the product, in mul (call 1 of it)",
+    ),
+    "NORM_OF_ANOTHER_AXIS": Fault(
+        Pair(keras_other_axis, network(normalised, conv_and_norm), (4, 6, 2)), "forward",
+        ("'norm' normalises axis 1 in Keras and the channels in torch",), frozenset({"value"}), 2,
+    ),
     "OWN_GELU": fault(
         Pair(keras_gelu, network(few_digits, with_gelu), (5,)), "forward", "layer",
         "'gelu' is gelu_tanh in Keras and OwnGelu() in torch",
