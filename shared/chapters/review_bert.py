@@ -97,7 +97,7 @@ CHAPTER = Chapter(
         requires={"torch": ("transformers", "tokenizers"), "keras": ("keras_hub", "tokenizers")},
         extra="bert",
     ),
-    verify_examples=160,
+    verify_examples=320,
     verify_batch_size=4,
     cheap={"length": "16"},
     predict_batch=32,

@@ -102,7 +102,7 @@ CHAPTER = Chapter(
         requires={"torch": (), "keras": ()},
         extra="vision",
     ),
-    verify_examples=160,
+    verify_examples=320,
     verify_batch_size=8,
     cheap={"size": "32"},
     predict_batch=50,
