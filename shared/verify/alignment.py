@@ -224,7 +224,8 @@ class Alignment:
         if undefined.any():
             self.undefined.setdefault(pair.keras.path, bool((other[undefined, PATTERN] != 0).any()))
         counted = (keras.whole | (not pair.whole)) & ~undefined
-        if pair.keras.path and not keras.whole.all():
+        # Ordinary passes tell what is the same thing: rows that are not looked at would make anything so.
+        if pair.keras.path and name not in (ORDINARY, NOTHING_HIDDEN, IN_TRAINING) and not keras.whole.all():
             counted &= keras.whole | self._outputs_apart(name)
         if not self._is_measured and ((found > exact) & (found <= at_most) & counted).any():
             self._doubtful.add(name)

@@ -88,13 +88,13 @@ def _looked_at(
 ) -> tuple[dict[Precision, Path], dict[str, dict[Precision, Path]]]:
     """Return the folders of the side's trace and of what its probes found.
 
-    A large model is trained alone, as its optimizer takes several times its weights; meanwhile another one is probed.
+    A large model is trained alone, as its optimizer takes several times what it trains; meanwhile another is probed.
     """
     folder, precision = request.folder / side.precision, side.precision
     rungs = _climbed(request.verify, side.has_own_loop)
     if precision != "float64":
         return {precision: evidence.save(side.trace(), folder / "trace")}, {rung.name: {} for rung in rungs}
-    turn, probed = _Turn(request.folder.parent / TURN, side.is_large), dict[str, Path]()
+    turn, probed = _Turn(request.folder.parent / TURN, side.trains_many), dict[str, Path]()
     if not turn.has_come():
         probed = _probed(side, rungs, exercise, folder)
     with turn.awaited(lambda: side.report("waiting for room to train")):

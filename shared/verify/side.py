@@ -113,6 +113,11 @@ class ObservedSide:
         return values_of(self._shapes) > self.exercise.large_from
 
     @property
+    def trains_many(self) -> bool:
+        """The weights that training updates are too many for several optimizers at once."""
+        return values_of(self.trained_shapes()) > self.exercise.large_from
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The canonical shapes of all weights."""
         return self._shapes
@@ -280,8 +285,8 @@ class ObservedSide:
         self.source.restart()
         rehearsal = self.rehearse(lambda step: self._keep(trace, step))
         trace.batches, trace.validation, trace.loop = rehearsal.batches, rehearsal.validation, rehearsal.loop
-        if not trace.weights_digested:
-            trace.weights[-1] = self.model.weights()
+        own = self.model.live_weights()
+        trace.weights[-1] = keeping.digested_weights(own) if trace.weights_digested else self.model.weights()
         trace.left_out = self._left_out_steps(len(trace.losses))
         self.model.end_training()
         trace.trained_outputs = self.model.outputs(self.exercise.inputs())
@@ -331,11 +336,8 @@ class ObservedSide:
         if step.gradients is not None:
             trace.recorded.append(dict(step.gradients))
         own = self.model.live_weights()
-        trace.weights.append(
-            keeping.digested_weights(own)
-            if trace.weights_digested
-            else copies({name: own[name] for name in self._kept_in_full})
-        )
+        kept = {name: own[name] for name in (self._moved if trace.weights_digested else self._kept_in_full)}
+        trace.weights.append(keeping.digested_weights(kept) if trace.weights_digested else copies(kept))
 
     def forget_step(self) -> None:
         """Free what a step of a large model computed: it may hang in a circle of references."""
@@ -347,12 +349,16 @@ class ObservedSide:
         """Names of the weights that are kept after every step: those that training moves, the smallest first."""
         if values_of(self._shapes) <= KEPT_LIMIT:
             return list(self._shapes)
-        trained = self.model.trainable_names()
-        moved = [name for name in self._shapes if name in trained or name.rpartition(".")[2] in STATISTICS]
-        by_size = sorted(moved, key=lambda name: prod(self._shapes[name]))
+        by_size = sorted(self._moved, key=lambda name: prod(self._shapes[name]))
         total = np.cumsum([prod(self._shapes[name]) for name in by_size])
         chosen = set(by_size[: int(np.searchsorted(total, KEPT_LIMIT, "right"))])
         return [name for name in self._shapes if name in chosen]
+
+    @property
+    def _moved(self) -> list[str]:
+        """Names of the weights that training moves."""
+        trained = self.model.trainable_names()
+        return [name for name in self._shapes if name in trained or name.rpartition(".")[2] in STATISTICS]
 
 
 def _is_enough(draws: Sequence[Mapping[str, np.ndarray]]) -> bool:
