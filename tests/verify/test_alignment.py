@@ -63,3 +63,13 @@ def test_a_difference_behind_replaced_values_counts_unless_they_stand_for_someth
     assert difference.where.keras.path == PROJECTION
     assert found.may_come_from_unmatched(difference) is may_come
     assert found.unmatched_points == ([ATTENTION] if may_come else [])
+
+
+def test_a_value_is_the_same_thing_on_both_sides_only_if_rows_that_hide_something_agree_too() -> None:
+    given, sides = drawn(0), []
+    for seed in (1, 2):
+        side = ran([call("layer", given, drawn(seed))], given)
+        side.whole[:] = False
+        sides.append(Passes({"ordinary": side}, {}))
+
+    assert ("layer", "outputs") not in {(pair.keras.path, pair.keras.role) for pair in Alignment(*sides).matched}
