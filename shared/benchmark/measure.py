@@ -133,7 +133,7 @@ def _asked(request: BenchmarkRequest, one: Contestant, seed: int) -> Asked:
 
 def _fresh(request: BenchmarkRequest, one: Contestant, task: Task[Asked, Answer], asked: Asked) -> Answer:
     """Do a task in a process of its own, whose peak of memory is that of this one alone."""
-    with WorkerPool(request.device) as workers:
+    with WorkerPool(request.device, as_it_is=one.form == "script") as workers:
         return workers.call(one.track, task, asked)
 
 
