@@ -27,7 +27,7 @@ class StepsOnTensorFlow(SeveralSteps):
             loss = one_step(tf.nest.map_structure(lambda array: array[number], batches))
             return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [loss])
 
-        losses = tf.zeros(TOGETHER, self._model.compute_dtype)
+        losses = tf.zeros(TOGETHER, self._model.variable_dtype)
         return tf.while_loop(lambda number, _: number < count, step, (0, losses), parallel_iterations=1)[1]
 
     def _step(self, batch: Any) -> tf.Tensor:

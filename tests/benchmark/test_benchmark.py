@@ -39,14 +39,16 @@ def test_every_track_is_there_as_a_learner_writes_it_as_a_run_does_it_and_with_l
     assert [(one.name, one.tuning.words) for one in found] == [
         ("torch script", "as it is"),
         ("keras:tensorflow script", "as it is"),
-        ("keras:tensorflow fast", "as it is"),
-        ("keras:tensorflow fast tuned", "xla"),
-        ("keras:tensorflow sprint", "as it is"),
-        ("keras:tensorflow sprint tuned", "xla"),
+        ("keras:tensorflow fast plain", "as it is"),
+        ("keras:tensorflow fast", "several steps"),
+        ("keras:tensorflow fast tuned", "several steps, xla"),
+        ("keras:tensorflow sprint plain", "as it is"),
+        ("keras:tensorflow sprint", "several steps"),
+        ("keras:tensorflow sprint tuned", "several steps, xla"),
         ("torch fast plain", "as it is"),
-        ("torch fast", "channels last, fused, unfilled, kept memory"),
+        ("torch fast", "channels last, fused, pool first, unfilled, kept memory"),
         ("torch sprint plain", "as it is"),
-        ("torch sprint", "channels last, fused, unfilled, kept memory"),
+        ("torch sprint", "channels last, fused, pool first, unfilled, kept memory"),
     ]
 
 
