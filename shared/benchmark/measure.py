@@ -71,7 +71,7 @@ def _forms(one: Contestant) -> list[Contestant]:
     one = one.model_copy(update={"tuning": run})
     plain = one.model_copy(update={"name": f"{name} plain", "form": "plain", "tuning": AS_IT_IS})
     tuned = one.model_copy(update={"name": f"{name} tuned", "form": "tuned", "tuning": MOST[track]})
-    return [*([plain] if run != AS_IT_IS else []), one, *([tuned] if run != MOST[track] else [])]
+    return [plain, one, *([tuned] if run != MOST[track] else [])]
 
 
 def measure(request: BenchmarkRequest, on_step: OnStep) -> Benchmark:
