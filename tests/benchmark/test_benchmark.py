@@ -213,7 +213,7 @@ def test_the_tables_are_markdown():
 
 
 def test_the_text_says_what_a_run_switches_on_by_itself():
-    assert "torch: a run switches on channels last, fused, pool first, unfilled, kept memory" in text.text(made(None))
+    assert f"torch: a run switches on {BY_DEFAULT['torch'].words}" in text.text(made(None))
 
 
 def test_a_page_shows_every_contestant_and_the_command(tmp_path: Path):
