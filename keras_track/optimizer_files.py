@@ -16,6 +16,7 @@ from twotrack.keras_track.checkpoints import opened, precision_for
 from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.keras_track.update_options import named
 from twotrack.shared.errors import UserError, one_line
+from twotrack.shared.spec.framework_files import BuildModel
 from twotrack.shared.spec.optimizer_files import (
     CARRIED,
     CarriedOptimizer,
