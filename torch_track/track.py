@@ -13,22 +13,13 @@ from twotrack.shared.errors import as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.candidates import CallCandidate, Candidate, Facing
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.devices import choose_device, without_bfloat16
+from twotrack.shared.spec.framework_files import Carrier, Checkpoints, OptimizerFiles
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.replicas import Replicas, Seat
-from twotrack.shared.spec.track import (
-    Carrier,
-    Checkpoints,
-    OptimizerFiles,
-    OwnWeights,
-    Precision,
-    Track,
-    TrackModel,
-    TrackSpec,
-    choose_device,
-    without_bfloat16,
-)
+from twotrack.shared.spec.track import OwnWeights, Precision, Track, TrackModel, TrackSpec
 from twotrack.shared.spec.transfer import EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules

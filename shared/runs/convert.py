@@ -19,7 +19,8 @@ from twotrack.shared.runs import convert_state
 from twotrack.shared.runs.convert_state import Apart, StateFiles, StepRequest
 from twotrack.shared.runs.output_file import output, require_extension, require_output
 from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read
-from twotrack.shared.spec.track import TRACKS, BuildModel, Checkpoints, installed_track
+from twotrack.shared.spec.framework_files import BuildModel, Checkpoints
+from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new

@@ -73,7 +73,7 @@ class WorkerPool:
                 return worker.call(task, request, on_progress)
             except UserError:
                 raise
-            except BaseException:
+            except BaseException:  # Ctrl-C too: a worker in the midst of a task takes no other one
                 self._running.pop(key, None)
                 worker.__exit__()
                 raise
@@ -100,7 +100,7 @@ class WorkerPool:
                 return {side: future.result() for side, future in futures.items()}
             except UserError:
                 raise
-            except BaseException:
+            except BaseException:  # Ctrl-C too: what the others are at is in vain
                 self._kill()
                 threads.shutdown(cancel_futures=True)
                 self.end()  # of those that were killed; the next call starts new ones
