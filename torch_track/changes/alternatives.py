@@ -232,6 +232,7 @@ class Alternatives:
         yield self._set(
             f"'{self._path}' takes what it is given as {other} in Keras and as {own} in torch (batch_first)",
             f"the first two axes exchanged in front of '{self._path}' and behind it",
+            "batch_first",
             batch_first=not layer.batch_first,
         )
         if layer.mode in {"RNN_TANH", "RNN_RELU"}:

@@ -23,7 +23,11 @@ OTHER_ARGUMENTS: dict[str, tuple[tuple[str, tuple[Parameter, ...]], ...]] = {
     "log_softmax": (("dim", (-1, -2, 1, 2)),),
     "layer_norm": (("eps", (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)),),
     "normalize": (("eps", (1e-12, 1e-7, 1e-6, 1e-3)), ("dim", (-1, 1)), ("p", (1.0, 2.0))),
-    "interpolate": (("align_corners", (False, True)), ("mode", ("nearest", "bilinear", "bicubic"))),
+    "interpolate": (
+        ("align_corners", (False, True)),
+        ("mode", ("nearest", "bilinear", "bicubic")),
+        ("antialias", (False, True)),
+    ),
     "scaled_dot_product_attention": (("is_causal", (True, False)),),
     "avg_pool2d": (("count_include_pad", (False, True)),),
     "var": (("unbiased", (False, True)),),

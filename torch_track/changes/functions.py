@@ -213,9 +213,13 @@ BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
-    """Return what `of`, a name in BOTH, makes of two tensors, and then an activation of it."""
-    parameters = function.parameters
-    return FUNCTIONS[str(parameters["then"])](BOTH[str(parameters["of"])](one, other))
+    """Return what `of`, a name in BOTH, makes of two tensors, with activations of `first`, of `second`, and `then`."""
+    first, second, then = (FUNCTIONS[str(function.parameters.get(place, "identity"))] for place in PLACES)
+    return then(BOTH[str(function.parameters["of"])](first(one), second(other)))
+
+
+PLACES = ("first", "second", "then")
+"""Of a function of two tensors where an activation may stand."""
 
 
 POOLS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {

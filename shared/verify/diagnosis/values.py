@@ -108,6 +108,8 @@ def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, 
 
 MOST_PAIRS = 15
 """Of layers that may stand in each other's place."""
+AROUND = 4
+"""Layers in front of a site, and behind its beginning, among which one may stand elsewhere."""
 MOST_VALUES = 4
 """Inputs or outputs of a model of which every order is tried."""
 
@@ -165,11 +167,11 @@ class ValueProposals:
             yield from self._value_orders()
             yield from self._orders_given()
             yield from self._track.block_alternatives(self._side.model)
+            yield from self._track.order_alternatives(self._side.model, self._inputs, self._window)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
             yield from orders_of_weights(path, self._known.weights)
-        near = (call for call in self._calls if call.is_everywhere or call.behind in self._site.behind)
-        yield from (call.candidate for call in near)
+        yield from (call.candidate for call in self._calls if self._is_near(call))
         yield from self._activations()
         yield from self._fitted(made)
         yield from self._masked()
@@ -178,6 +180,31 @@ class ValueProposals:
         if made is NOTHING:
             yield from self._exchanged()
             yield from self._by_channel()
+            far = (call for call in self._calls if call.behind in self._in_front and not self._is_near(call))
+            yield from (call.candidate for call in far)
+
+    @property
+    def _window(self) -> list[str]:
+        """Layers of torch's own around the site, as they run: what stands there may stand in another order."""
+        order = [layer.path for layer in self._now.layers if layer.leaf]
+        place = self._site.place.path
+        end = order.index(place) if place in order else len(order)
+        return [path for path in order[max(self._agreed(order[:end]), 0) : end + AROUND] if "#" not in path]
+
+    def _agreed(self, front: Sequence[str]) -> int:
+        """Return how far in front of the site layers may stand in another order."""
+        own = front.index(self._site.before) if self._site.before in front else 0
+        return max(own, len(front) - AROUND)
+
+    def _is_near(self, call: CallCandidate) -> bool:
+        return call.is_everywhere or call.behind in self._site.behind
+
+    @property
+    def _in_front(self) -> list[str]:
+        """The last layers in front of the site: what code makes of the first may go on beside the layers behind it."""
+        order = [layer.path.partition("#")[0] for layer in self._now.layers if layer.leaf]
+        place = self._site.place.path
+        return order[: order.index(place) if place in order else len(order)][-AROUND:]
 
     def _exchanged(self) -> Iterator[Candidate]:
         """Yield two layers in front, of one form, that the code behind them takes in each other's place."""
