@@ -174,7 +174,7 @@ def dice(keras: float, torch: float, entropy: float = 0.0) -> Pair:
 
 WRONG: dict[str, Fault] = {
     "MEAN_IN_FRONT": fault(
-        ordered(["relu", "mean"], ["mean", "relu"]), "forward", "moved layer", "'relu' in Keras", "behind it in torch"
+        ordered(["relu", "mean"], ["mean", "relu"]), "forward", "moved layer", "'relu' in Keras"
     ),
     "NORM_BEHIND_MAX": fault(
         ordered(["norm", "relu", "max"], ["max", "norm", "relu"]), "range", "moved layer", "'max' stands behind"

@@ -100,25 +100,30 @@ def _around_layers(layers: Sequence[tuple[str, nn.Module]], calls: Sequence[Seen
     roles: tuple[Role, ...] = ("inputs", "outputs")
     for (taken, function, told), (path, _), role in product(_activations((), calls), layers, roles):
         moved = MapValue(path=path, role=role, function=function, is_behind=role == "outputs")
-        yield _elsewhere((taken, moved), told, path, role)
+        yield _elsewhere((taken, moved), told, path, role, is_earlier=role == "inputs")
 
 
 def _moved(layers: Sequence[tuple[str, nn.Module]]) -> Iterator[Candidate]:
-    """Yield layers in front of layers that torch has before them, and behind those that it has later."""
+    """Yield layers in front of layers that torch has before them, and behind those that it has later.
+
+    Where others stand between the two, code may too: then a layer goes to either end of that code.
+    """
     for (own, (path, _)), (other, (to, _)) in product(enumerate(layers), enumerate(layers)):
-        role: Role = "inputs" if other < own else "outputs"
-        if 0 < abs(own - other) <= REACH:
-            yield _elsewhere((MoveLayer(path=path, to=to, role=role),), f"'{path}'", to, role)
+        near: Role = "inputs" if other < own else "outputs"
+        far: Role = "outputs" if other < own else "inputs"
+        roles = {0: (), 1: (near,)}.get(abs(own - other), (near, far))
+        for role in roles if abs(own - other) <= REACH else ():
+            yield _elsewhere((MoveLayer(path=path, to=to, role=role),), f"'{path}'", to, role, other < own)
 
 
-def _elsewhere(changes: tuple[Change, ...], told: str, path: str, role: Role) -> Candidate:
-    """Return that something stands in front of a layer, or behind it, on Keras' side alone."""
-    keras, own = ("in front of", "behind") if role == "inputs" else ("behind", "in front of")
+def _elsewhere(changes: tuple[Change, ...], told: str, path: str, role: Role, is_earlier: bool) -> Candidate:
+    """Return that something stands in front of a layer, or behind it, on Keras' side alone; earlier than in torch."""
+    keras = f"{'in front of' if role == 'inputs' else 'behind'} '{path}'"
     return Candidate(
         changes=changes,
-        what=f"{told} stands {keras} '{path}' in Keras and {own} it in torch",
-        torch_fix=f"{told} {keras} '{path}'",
-        keras_fix=f"{told} {own} '{path}'",
+        what=f"{told} stands {keras} in Keras, and {'later' if is_earlier else 'earlier'} in torch",
+        torch_fix=f"{told} {keras}",
+        keras_fix=f"{told} {'later' if is_earlier else 'earlier'}, where torch has it",
         entry="layer_order",
         where=path,
     )

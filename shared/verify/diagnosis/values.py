@@ -15,7 +15,7 @@ from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.channels import by_channel
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.masked_steps import masked, passed_over, pooled
-from twotrack.shared.verify.diagnosis.orders import orders_of_value
+from twotrack.shared.verify.diagnosis.orders import heads, orders_of_value
 from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
@@ -306,7 +306,9 @@ class ValueProposals:
         if not (place.path and place.role == "outputs"):
             yield from self._track.activations(place.path.partition("#")[0], place.role)
             if self._site.before:
-                yield from self._track.activations(self._site.before.partition("#")[0], "outputs", is_behind=True)
+                source = self._site.before.partition("#")[0]
+                yield from self._track.activations(source, "outputs", is_behind=True)
+                yield from self._track.instead(place.path.partition("#")[0], place.role, source)
 
     def _fitted(self, made: Candidate) -> Iterator[Candidate]:
         """Yield factors of the value in front, and of earlier ones added to it, where the code behind it is linear."""
@@ -391,3 +393,15 @@ class ValueProposals:
         if front is not None and not (self._site.place.path and self._site.place.role == "outputs"):
             place = Place(front.path.partition("#")[0], "outputs", is_behind=True)
             yield from orders_of_value(place, front.outputs[0].shape[1:])
+            yield from self._heads(front)
+
+    def _heads(self, front: LayerTrace) -> Iterator[Candidate]:
+        """Yield the heads that the last values of the form of the one in front are taken apart into."""
+        alike = [
+            layer.path
+            for layer in self._now.layers
+            if layer.path in self._in_front and layer.outputs and layer.outputs[0].shape == front.outputs[0].shape
+        ]
+        for count in range(min(len(alike), 3), 1, -1):
+            places = [Place(path, "outputs", is_behind=True) for path in alike[-count:]]
+            yield from heads(places, front.outputs[0].shape[1:])
