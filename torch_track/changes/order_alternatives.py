@@ -106,14 +106,14 @@ def _around_layers(layers: Sequence[tuple[str, nn.Module]], calls: Sequence[Seen
 def _moved(layers: Sequence[tuple[str, nn.Module]]) -> Iterator[Candidate]:
     """Yield layers in front of layers that torch has before them, and behind those that it has later.
 
-    Where others stand between the two, code may too: then a layer goes to either end of that code.
+    Where others stand between the two, code may too: then a layer goes to either end of that code, which comes last.
     """
-    for (own, (path, _)), (other, (to, _)) in product(enumerate(layers), enumerate(layers)):
-        near: Role = "inputs" if other < own else "outputs"
-        far: Role = "outputs" if other < own else "inputs"
-        roles = {0: (), 1: (near,)}.get(abs(own - other), (near, far))
-        for role in roles if abs(own - other) <= REACH else ():
-            yield _elsewhere((MoveLayer(path=path, to=to, role=role),), f"'{path}'", to, role, other < own)
+    pairs = list(product(enumerate(layers), enumerate(layers)))
+    for is_far in (False, True):
+        for (own, (path, _)), (other, (to, _)) in pairs:
+            role: Role = "inputs" if (other < own) != is_far else "outputs"
+            if is_far < abs(own - other) <= REACH:
+                yield _elsewhere((MoveLayer(path=path, to=to, role=role),), f"'{path}'", to, role, other < own)
 
 
 def _elsewhere(changes: tuple[Change, ...], told: str, path: str, role: Role, is_earlier: bool) -> Candidate:
