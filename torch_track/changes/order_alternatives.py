@@ -51,8 +51,9 @@ def order_alternatives(
     near = [(path, layers[path]) for path in window if not list(layers[path].children())]
     calls = [call for call in _seen(model, inputs) if model.canonical_path(call.first_layer) in window]
     yield from _around_sums(near, calls)
+    yield from _moved(near, is_far=False)
     yield from _around_layers(near, calls)
-    yield from _moved(near)
+    yield from _moved(near, is_far=True)
 
 
 def _seen(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> Sequence[SeenCall]:
@@ -103,17 +104,15 @@ def _around_layers(layers: Sequence[tuple[str, nn.Module]], calls: Sequence[Seen
         yield _elsewhere((taken, moved), told, path, role, is_earlier=role == "inputs")
 
 
-def _moved(layers: Sequence[tuple[str, nn.Module]]) -> Iterator[Candidate]:
+def _moved(layers: Sequence[tuple[str, nn.Module]], is_far: bool) -> Iterator[Candidate]:
     """Yield layers in front of layers that torch has before them, and behind those that it has later.
 
-    Where others stand between the two, code may too: then a layer goes to either end of that code, which comes last.
+    Where others stand between the two, code may too: a layer goes to the end of that code that is far from the other.
     """
-    pairs = list(product(enumerate(layers), enumerate(layers)))
-    for is_far in (False, True):
-        for (own, (path, _)), (other, (to, _)) in pairs:
-            role: Role = "inputs" if (other < own) != is_far else "outputs"
-            if is_far < abs(own - other) <= REACH:
-                yield _elsewhere((MoveLayer(path=path, to=to, role=role),), f"'{path}'", to, role, other < own)
+    for (own, (path, _)), (other, (to, _)) in product(enumerate(layers), enumerate(layers)):
+        role: Role = "inputs" if (other < own) != is_far else "outputs"
+        if is_far < abs(own - other) <= REACH:
+            yield _elsewhere((MoveLayer(path=path, to=to, role=role),), f"'{path}'", to, role, other < own)
 
 
 def _elsewhere(changes: tuple[Change, ...], told: str, path: str, role: Role, is_earlier: bool) -> Candidate:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, islice, permutations
 from typing import Literal
 
 import numpy as np
@@ -110,6 +110,8 @@ MOST_PAIRS = 15
 """Of layers that may stand in each other's place."""
 AROUND = 4
 """Layers in front of a site, and behind its beginning, among which one may stand elsewhere."""
+FIRST_ORDERS = 24
+"""Other orders of layers that are tried before other settings; the rest comes last, for a model may take its time."""
 MOST_VALUES = 4
 """Inputs or outputs of a model of which every order is tried."""
 
@@ -167,7 +169,8 @@ class ValueProposals:
             yield from self._value_orders()
             yield from self._orders_given()
             yield from self._track.block_alternatives(self._side.model)
-            yield from self._track.order_alternatives(self._side.model, self._inputs, self._window)
+        orders = self._other_orders() if made is NOTHING else iter(())
+        yield from islice(orders, 0 if self._is_own_output else FIRST_ORDERS)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
             yield from orders_of_weights(path, self._known.weights)
@@ -182,6 +185,16 @@ class ValueProposals:
             yield from self._by_channel()
             far = (call for call in self._calls if call.behind in self._in_front and not self._is_near(call))
             yield from (call.candidate for call in far)
+        yield from orders
+
+    def _other_orders(self) -> Iterator[Candidate]:
+        """Yield layers and activations around the site in another order."""
+        yield from self._track.order_alternatives(self._side.model, self._inputs, self._window)
+
+    @property
+    def _is_own_output(self) -> bool:
+        """Whether a layer gives something else for the same inputs: then it is hardly the order of layers."""
+        return bool(self._site.place.path) and self._site.place.role == "outputs"
 
     @property
     def _window(self) -> list[str]:
