@@ -167,6 +167,6 @@ ENTRIES: tuple[Difference, ...] = (
         torch=("(steps, batch, features) unless batch_first=True", False),
         keras=("(batch, steps, features)", True),
         fix="batch_first=True in nn.LSTM, nn.GRU, nn.RNN, nn.MultiheadAttention and nn.TransformerEncoderLayer",
-        aligned="every recurrent and attention layer of torch_track states batch_first=True",
+        aligned="recurrent and attention layers of the chapters state batch_first=True",
     ),
 )
