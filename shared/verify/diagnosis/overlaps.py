@@ -8,6 +8,7 @@ that is linear in all numbers that may be unknown, and the losses of single exam
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -91,11 +92,10 @@ def fitted(values: np.ndarray, outputs: Sequence[np.ndarray], targets: Sequence[
     """Yield the losses that have the given values on single examples, the simplest first."""
     for with_entropy, form, (takes, squared) in product((False, True), FORMS, product(TAKES, (False, True))):
         parts = _parts(outputs, targets, takes, squared)
-        solved = parts and _solved(values, parts, form, with_entropy)
-        if solved:
-            smooth, offset, weights, entropy = solved
+        solved = None if parts is None else _solved(values, parts, form, with_entropy)
+        if solved is not None:
             for by_example in (False, True):
-                yield Overlap(form, takes, squared, smooth, offset, weights, entropy, by_example)
+                yield Overlap(form, takes, squared, *solved, by_example)
 
 
 TAKES = ("logits", "probabilities")
@@ -117,7 +117,16 @@ def _parts(outputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], takes: 
     return (y * p).sum(1), y.sum(1), (p * p if squared else p).sum(1), entropy.mean(1)
 
 
-def _solved(values: np.ndarray, parts: Parts, form: Form, with_entropy: bool) -> tuple | None:
+class Solved(NamedTuple):
+    """The numbers of a loss."""
+
+    smooth: tuple[float, float]
+    offset: float
+    weights: tuple[float, ...]
+    cross_entropy: float
+
+
+def _solved(values: np.ndarray, parts: Parts, form: Form, with_entropy: bool) -> Solved | None:
     """Return both smooth terms, the offset, the weights and what the cross-entropy counts; None if nothing fits."""
     sums, entropy = np.stack(parts[:3]), parts[3]
     below, *free = (np.array(part) @ sums for part in (form.fixed, *form.weighed))
@@ -138,4 +147,4 @@ def _solved(values: np.ndarray, parts: Parts, form: Form, with_entropy: bool) ->
         return None
     numbers = (offset * smooth - rest, smooth, offset, share, *weights)
     above, *others = (loss_fits.rounded(one) if abs(one) > ROUNDING else 0.0 for one in numbers)
-    return (above, others[0]), others[1], tuple(others[3:]), others[2]
+    return Solved((above, others[0]), others[1], tuple(others[3:]), others[2])
