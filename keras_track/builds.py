@@ -1,6 +1,5 @@
 """A pair's Keras model, as its build function or the chapter makes it."""
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from twotrack.shared.spec.objective import (
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.pair import ChapterBuild, Pair
 from twotrack.shared.spec.track import TrackModel
+from twotrack.shared.workers.imports import import_kept
 
 
 def built(pair: Pair) -> keras.Model:
@@ -57,7 +57,7 @@ def goal(pair: Pair, network: keras.Model, given: Outputs) -> Objective:
 
 
 def _chapter_network(build: ChapterBuild) -> keras.Model:
-    return importlib.import_module(f"twotrack.keras_track.models.{build.slug}").build(build.config)
+    return import_kept(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 
 
 def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, Outputs]:

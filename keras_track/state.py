@@ -25,7 +25,12 @@ def state_kept(model: keras.Model) -> Iterator[None]:
 
 
 def moving(model: keras.Model) -> list[keras.Variable]:
-    """Return the variables that a pass, or a step without an update, can move."""
-    normalising = (layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.SpectralNormalization))
+    """Return the variables that a pass, or a step without an update, can move.
+
+    Those that are frozen are not among them: a layer made them for training.
+    """
+    layers = list(model._flatten_layers())
+    trained = {id(variable) for layer in layers for variable in layer._trainable_variables}
+    normalising = (layer for layer in layers if isinstance(layer, keras.layers.SpectralNormalization))
     own = {id(variable) for layer in normalising for variable in layer.weights}
-    return [one for one in model.weights if not one.trainable or one.constraint is not None or id(one) in own]
+    return [one for one in model.weights if id(one) not in trained or one.constraint is not None or id(one) in own]

@@ -15,6 +15,7 @@ from twotrack.keras_track.moved_gradients import GradientMover
 from twotrack.keras_track.own_steps import fed_as_by_fit
 from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.quick_start import any_initial_values
+from twotrack.keras_track.serialising import without_tensorflow
 from twotrack.keras_track.session import start_afresh
 from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.shared.ledger.measured import Measured
@@ -42,6 +43,7 @@ def open_track(spec: TrackSpec, device: str) -> "KerasTrack":
     imported = keras.backend.backend()
     if imported != spec.backend:
         raise RuntimeError(f"{spec.name} needs KERAS_BACKEND={spec.backend}, found {imported}")
+    without_tensorflow()
     keras.config.set_image_data_format("channels_last")
     set_precision("float32")  # whatever the user's keras.json says
     backend = backends.BACKENDS[imported]()

@@ -1,6 +1,5 @@
 """A pair's module, as its build function or the chapter makes it."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from twotrack.shared.spec.objective import (
     objective,
 )
 from twotrack.shared.spec.pair import ChapterBuild, Pair
+from twotrack.shared.workers.imports import import_kept
 from twotrack.torch_track import compiled, outputs
 from twotrack.torch_track.precision import building
 
@@ -48,7 +48,7 @@ def goal(pair: Pair, names: Sequence[str], is_plain: bool) -> Objective:
 
 
 def _chapter_module(build: ChapterBuild) -> nn.Module:
-    return importlib.import_module(f"twotrack.torch_track.models.{build.slug}").build(build.config)
+    return import_kept(f"twotrack.torch_track.models.{build.slug}").build(build.config)
 
 
 def _users_module(build: Callable[[], Any]) -> nn.Module:

@@ -122,6 +122,7 @@ class TorchModel(TrackModel):
         self.module, self.inputs, self.loss, self.switches = module, inputs, loss, switches
         self.device, self.dtype, self.layout, self.renames = device, dtype, layout, renames
         self._draw_axes: dict[bool, Sequence[DrawAxes]] = {}
+        self._frozen: Set[str] = frozenset()
         self.weight_map, self.sources = NO_MAP, weights.sources(module, NO_MAP)
         self._layers: Mapping[str, str] = {}
         """Canonical paths that follow from the map."""
@@ -186,8 +187,13 @@ class TorchModel(TrackModel):
         """Return the names of the weights with gradients."""
         return {name for name, entry in self.table().items() if entry.trainable}
 
+    def moving_names(self) -> set[str]:
+        """Return those that are not trained, but for what was frozen here."""
+        return super().moving_names() - self._frozen
+
     def freeze(self, trainable: Set[str]) -> None:
         """Update the weights of these names only."""
+        self._frozen = (self._frozen | self.trainable_names()) - trainable
         freezing.freeze(self.module, self.table(), trainable)
 
     def features(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:

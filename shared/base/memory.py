@@ -44,6 +44,13 @@ class Imports:
     def __init__(self) -> None:
         self._modules = 0
 
+    @classmethod
+    def so_far(cls) -> "Imports":
+        """Return what it is where those that were imported so far are left as they are."""
+        found = cls()
+        found._modules = len(sys.modules)
+        return found
+
     def keep(self) -> None:
         """Do as `keep_what_is_imported`, if many modules came since the last time; garbage goes before."""
         if len(sys.modules) - self._modules > _MANY:

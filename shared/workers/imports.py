@@ -5,10 +5,14 @@ Keras on PyTorch look for JAX.
 """
 
 import gc
+import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
+
+from twotrack.shared.base.memory import Imports
 
 OPTIONAL = ("sklearn", "pandas", "matplotlib")
 """To Keras, on every backend."""
@@ -35,3 +39,12 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def import_kept(name: str) -> ModuleType:
+    """Import a module before anything is made of it; no garbage is ever looked for in what comes with it."""
+    imports = Imports.so_far()
+    with uncollected():
+        module = importlib.import_module(name)
+    imports.keep()
+    return module

@@ -43,6 +43,14 @@ def build_torch() -> Any:
     return nn.Sequential(OrderedDict(base=nn.Sequential(base), head=head))
 
 
+def build_frozen_torch() -> Any:
+    """Return a module whose author froze a layer, perhaps to write to its parameters in a pass."""
+    network = build_torch()
+    network.base.conv1.requires_grad_(False)
+    return network
+
+
 ALL = Pair(build_keras, build_torch, (SIZE, SIZE, 2), "cross_entropy", AdamW(1e-2, weight_decay=0.1))
 HEAD = replace(ALL, trainable=("head.",))
 LAST_BLOCK = replace(ALL, trainable=("head.", "base.conv2.", "base.norm2."))
+FROZEN_BY_ITS_AUTHOR = replace(HEAD, torch=build_frozen_torch)

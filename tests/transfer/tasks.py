@@ -1,5 +1,6 @@
 """Worker tasks: train in part, and train a head on features."""
 
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +49,20 @@ def moved(asked: OfPair) -> list[str]:
         model.train_step(batch.inputs, batch.targets)
     after = model.weights()
     return sorted(name for name in before if not np.array_equal(before[name], after[name]))
+
+
+@task
+def moving(asked: OfPair) -> list[str]:
+    """Return the names of the weights that a pass through the named pair's model may move."""
+    return sorted(open_track(asked.track, "cpu").build(getattr(pairs, asked.pair), 0).moving_names())
+
+
+@task
+def imported_to_serialise(asked: OfPair) -> list[str]:
+    """Return which frameworks are in the process once all of the Keras model has been written down."""
+    open_track(asked.track, "cpu")
+    pairs.build_keras().get_config()
+    return [name for name in ("jax", "tensorflow", "torch") if name in sys.modules]
 
 
 @task

@@ -125,6 +125,31 @@ def _initial_values() -> bool:
     return False
 
 
+def _tensorflow_when_serialising() -> bool:
+    """Keras asks here for TensorFlow, so that another answer is its own."""
+    from unittest.mock import Mock, PropertyMock, patch
+
+    import keras
+    from keras.src.saving import serialization_lib
+
+    asked = PropertyMock(return_value=False)
+    lazy = Mock()
+    type(lazy).available = asked
+    with patch.object(serialization_lib, "tf", lazy):
+        keras.saving.serialize_keras_object(keras.layers.Dense(1))
+    return asked.called
+
+
+def _made_for_training() -> bool:
+    """A frozen layer still tells what it has made for training."""
+    import keras
+
+    layer = keras.layers.BatchNormalization()
+    layer.build((None, 2))
+    layer.trainable = False
+    return [one.name for one in layer._trainable_variables] == ["gamma", "beta"] and not layer.trainable_variables
+
+
 def _memory_when_saving() -> bool:
     from keras.src.saving import saving_lib
 
@@ -310,6 +335,10 @@ KERAS_NAMES: Mapping[str, PrivateName] = {
     "keras.src.initializers.random_initializers.random": PrivateName(
         KERAS, "not draw large weights that others replace", _initial_values
     ),
+    "keras.src.saving.serialization_lib.tf": PrivateName(
+        KERAS, "write layers down without importing TensorFlow", _tensorflow_when_serialising
+    ),
+    "keras.Layer._trainable_variables": PrivateName(KERAS, "tell frozen weights from statistics", _made_for_training),
     "keras.src.saving.saving_lib.is_memory_sufficient": PrivateName(
         KERAS, "write a whole model in little memory", _memory_when_saving
     ),
