@@ -89,7 +89,7 @@ def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None
         canonical, notes = run / WEIGHTS if run else converted.with_name("canonical"), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")
-            files = Files(reader, model, request.weights, canonical)
+            files = Files(reader, model, request.weights.absolute(), canonical)
             notes = workers.call(reader, read_weights, files)
         on_step(f"writing '{request.out}' with {writer}")
         if not request.with_optimizer:
@@ -123,7 +123,7 @@ class _Carry:
             self.workers.call(other, convert_state.write_training, source)
         else:
             assert reader
-            source = StateFiles(reader, self.model, self.request.weights, canonical, state)
+            source = StateFiles(reader, self.model, self.request.weights.absolute(), canonical, state)
             if not self.workers.call(reader, convert_state.read_state, source):
                 raise convert_state.no_state(self.request.weights)
         self.workers.call(target.track, convert_state.write_training, target)
@@ -151,7 +151,10 @@ def _writer(request: ConversionRequest) -> str:
 
 
 def _source(request: ConversionRequest) -> tuple[Path | None, ChapterVariant]:
-    """Return the run folder that the weights stand in, if they do, and the model that they are of."""
+    """Return the run folder that the weights stand in, if they do, and the model that they are of.
+
+    Its path is absolute, for workers that are lent may have begun in another folder.
+    """
     path = request.weights
     folder = path.parent if path.name == WEIGHTS and (path.parent / RECORD).is_file() else path
     if request.chapter is None and not folder.is_dir():
@@ -163,7 +166,7 @@ def _source(request: ConversionRequest) -> tuple[Path | None, ChapterVariant]:
     job = read(folder).record.job
     if request.chapter not in (None, job.chapter):
         raise UserError(f"'{folder}' holds weights of the chapter '{job.chapter}', not of '{request.chapter}'.")
-    return folder, chapters.get(job.chapter).variant(settings=job.settings | dict(request.settings))
+    return folder.absolute(), chapters.get(job.chapter).variant(settings=job.settings | dict(request.settings))
 
 
 def _reader(path: Path) -> str:

@@ -246,7 +246,8 @@ def test_what_cannot_be_done_is_refused_before_a_framework_starts(
 
 
 def test_the_latest_run_needs_no_chapter(twotrack, workers, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("twotrack.shared.runs.chosen.ROOT", run.parent)
+    monkeypatch.chdir(run.parent)  # the workers have begun elsewhere
+    monkeypatch.setattr("twotrack.shared.runs.chosen.ROOT", Path())
     latest, named = tmp_path / "latest.safetensors", tmp_path / "named.safetensors"
     code, _, err = twotrack("convert", "latest:mnist_cnn:torch", "--to", "torch", "--out", latest, workers=workers)
     assert (code, err) == (0, "")
