@@ -76,7 +76,7 @@ class Observation(FrozenRecord):
     @property
     def enlarged(self) -> Enlarged | None:
         """What rounding may add in a training step; None where that was not measured."""
-        return self.enlarged_in and evidence.load(Enlarged, self.enlarged_in)
+        return evidence.load(Enlarged, self.enlarged_in) if self.enlarged_in else None
 
     @cached_property
     def draws(self) -> SideDraws:
