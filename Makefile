@@ -29,10 +29,10 @@ fast: .venv/.test  ## the tests that need no framework
 	$(BIN)/python -m pytest --fast --quiet -rfE --numprocesses $$(nproc) --dist loadfile
 
 test: .venv/.test check browser slurm  ## the whole default test suite, every track
-	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+	OMP_WAIT_POLICY=PASSIVE XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: .venv/.test  ## what takes longer: full recipes, every pair on every backend
-	$(BIN)/python -m pytest -m slow --numprocesses $(PROCESSES) --dist loadfile
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow --numprocesses $(PROCESSES) --dist loadfile
 
 hunt: .venv/.test  ## climb with 300 generated pairs, wrong and honest; COUNT=n, SEED=n for others
 	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m tests.hunt --count $(COUNT) --seed $(SEED) --table build/hunt.txt
@@ -93,7 +93,7 @@ playground: .venv/.test  ## train, export and measure what the playground shows,
 	$(BIN)/python -m docs.playground
 
 documents: .venv/.test  ## run the pages alone, commands, code and notebooks, and show what takes longest
-	XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest tests/docs tests/exercises --numprocesses $(PROCESSES) --dist loadfile --durations 20
+	OMP_WAIT_POLICY=PASSIVE XLA_FLAGS="$(QUICK_XLA) $$XLA_FLAGS" $(BIN)/python -m pytest tests/docs tests/exercises --numprocesses $(PROCESSES) --dist loadfile --durations 20
 
 reference: .venv/.test  ## write the tables of options in the reference of the command line
 	$(BIN)/python -m docs.command_line

@@ -4,11 +4,16 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import keras
 
 from twotrack.shared.base.memory import keep_free_memory
 from twotrack.shared.spec.replicas import LOGICAL_DEVICES
 from twotrack.shared.spec.tuning import Tuning
+
+if TYPE_CHECKING:
+    from twotrack.keras_track.several_steps.groups import SeveralSteps
 
 
 class Backend(ABC):
@@ -28,6 +33,10 @@ class Backend(ABC):
 
     def tune(self, tuning: Tuning) -> None:  # noqa: B027 - most have nothing to switch
         """Switch on in this process what a tuning asks of it."""
+
+    def several_steps(self, model: keras.Model) -> "SeveralSteps | None":
+        """Return what does several steps of a model in one dispatch; None where none does, or not faster."""
+        return None
 
     @abstractmethod
     def devices(self) -> int:
@@ -85,6 +94,12 @@ class TensorFlow(Backend):
 
             config.disable_op_determinism()
 
+    def several_steps(self, model: keras.Model) -> "SeveralSteps":
+        """Return a loop in TensorFlow's graph."""
+        from twotrack.keras_track.several_steps.on_tensorflow import StepsOnTensorFlow
+
+        return StepsOnTensorFlow(model)
+
     def gpu(self) -> tuple[str, tuple[int, int]]:
         """Return what TensorFlow says of it."""
         first = self._tensorflow.config.list_physical_devices("GPU")[0]
@@ -104,6 +119,12 @@ class Jax(Backend):
 
         self._jax = jax
         jax.config.update("jax_default_matmul_precision", "highest")
+
+    def several_steps(self, model: keras.Model) -> "SeveralSteps | None":
+        """Return a loop of XLA, which does convolutions in a loop in many times as long."""
+        from twotrack.keras_track.several_steps.on_jax import StepsOnJax
+
+        return None if any(hasattr(layer, "kernel_size") for layer in model._flatten_layers()) else StepsOnJax(model)
 
     def devices(self) -> int:
         """Return JAX's devices."""

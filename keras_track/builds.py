@@ -8,10 +8,9 @@ import keras
 from twotrack.keras_track import (
     outputs,
 )
-from twotrack.keras_track.inputs import arranged
+from twotrack.keras_track.inputs import given_example, stated_rows
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.errors import UserError, as_user_error
-from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.objective import (
     Objective,
     objective,
@@ -72,5 +71,9 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, O
         raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
     with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
         network = outputs.adapted(network, tuple(pair.outputs))
-        given = network(arranged(network, pair.specs, example(pair.specs)), training=False)
+        given = network(given_example(network, pair.specs), training=False)
+    if (rows := stated_rows(network)) not in (None, pair.batch_size):
+        told = f"the Keras model states batches of {rows} and takes no other, the pair has batch_size={pair.batch_size}"
+        with as_user_error(f"{told}; say batch_size={rows}, or leave the batch open"):
+            network(given_example(network, pair.specs, pair.batch_size), training=False)
     return network, outputs.outputs_of(given)

@@ -15,7 +15,8 @@ from twotrack.keras_track.precision import set_precision
 from twotrack.keras_track.track_model import as_keras
 from twotrack.keras_track.weights import MODEL
 from twotrack.shared.errors import UserError, one_line
-from twotrack.shared.spec.track import BuildModel, Precision
+from twotrack.shared.spec.framework_files import BuildModel
+from twotrack.shared.spec.track import Precision
 from twotrack.shared.weights.bridge.names import require_same
 
 NOT_THE_MODEL = ("optimizer/", "compile_metrics/")

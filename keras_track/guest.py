@@ -11,10 +11,10 @@ from keras.src import dtype_policies
 from keras.src.backend.common import global_state
 
 from twotrack.keras_track import backends
-from twotrack.keras_track.inputs import arranged
+from twotrack.keras_track.inputs import arranged, given_example
 from twotrack.keras_track.precision import put_back
 from twotrack.shared.errors import UserError, as_user_error, one_line
-from twotrack.shared.spec.inputs import Input, drawn, example
+from twotrack.shared.spec.inputs import Input, drawn
 
 ADVICE = "give a function that builds it"
 """Where a model cannot be taken."""
@@ -54,7 +54,7 @@ def builder(model: keras.Model, inputs: Mapping[str, Input]) -> Callable[[], ker
         with as_user_error(f"the Keras model ({_kind(model)}) cannot be copied; {ADVICE}"), _policy_followed(model):
             copied = _copied(model)
         with as_user_error(f"the Keras model does not take inputs of {_shapes(inputs)}"):
-            copied(arranged(copied, inputs, example(inputs)), training=False)
+            copied(given_example(copied, inputs), training=False)
         _carry(model, copied)
         return copied
 

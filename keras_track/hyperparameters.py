@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from twotrack.shared.spec.loss_specs import Loss, OfScores
-from twotrack.shared.spec.objective import CustomLoss, Objective
+from twotrack.shared.spec.objective import Objective, stated
 
 _SAME_NAMES = (
     "epsilon", "momentum", "negative_slope", "groups", "num_heads", "use_bias", "rate", "padding",
@@ -55,17 +54,8 @@ def _plain(value: Any) -> Any:
 
 def of_loss(loss: Objective, make_loss: Callable[[], keras.losses.Loss]) -> dict[str, Any]:
     """Return what the loss expects and does; `make_loss` returns it as an object of Keras."""
-    if isinstance(loss, tuple):
-        return {"kind": "a loss for each output", "from_logits": True, "label_smoothing": 0.0}
-    if isinstance(loss, Loss):
-        logits = not isinstance(loss, OfScores) or loss.taken(is_torch=False) == "logits"
-        return {
-            "kind": type(loss).__name__,
-            "from_logits": logits,
-            "label_smoothing": float(getattr(loss, "label_smoothing", 0.0)),
-        }
-    if not isinstance(loss, CustomLoss):
-        return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
+    if told := stated(loss, is_torch=False):
+        return told
     made = make_loss()
     config = made.get_config() if isinstance(made, keras.losses.Loss) else {}  # Keras takes lists and functions too
     return {

@@ -6,13 +6,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from twotrack.shared.spec.inputs import Input
+from twotrack.shared.spec.inputs import Input, example
 
 
 def cast(arrays: Mapping[str, np.ndarray], inputs: Mapping[str, Input]) -> dict[str, np.ndarray]:
     """Return arrays (batch, ...) by input name, in the order of `inputs`; numbers in Keras' floatx."""
     types = {"real": keras.config.floatx(), "tokens": "int32", "mask": "bool"}
     return {name: arrays[name].astype(types[spec.kind], copy=False) for name, spec in inputs.items()}
+
+
+def stated_rows(model: keras.Model) -> int | None:
+    """Return how many rows the model's Input layers say that a batch has; None if they leave it open."""
+    stated = (tensor.shape[0] for tensor in getattr(model, "inputs", None) or [])
+    return next((rows for rows in stated if rows), None)
+
+
+def given_example(model: keras.Model, inputs: Mapping[str, Input], rows: int | None = None) -> Any:
+    """Return a batch of zeros that the model takes, of as many rows as it states unless `rows` says otherwise."""
+    return arranged(model, inputs, example(inputs, rows or stated_rows(model) or 2))
 
 
 def arrange(model: keras.Model, arrays: Mapping[str, Any]) -> Any:

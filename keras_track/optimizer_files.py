@@ -16,6 +16,7 @@ from twotrack.keras_track.checkpoints import opened, precision_for
 from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.keras_track.update_options import named
 from twotrack.shared.errors import UserError, one_line
+from twotrack.shared.spec.framework_files import BuildModel
 from twotrack.shared.spec.optimizer_files import (
     CARRIED,
     CarriedOptimizer,
@@ -28,7 +29,7 @@ from twotrack.shared.spec.optimizer_files import (
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.state import OptimizerState
-from twotrack.shared.spec.track import BuildModel, TrackModel
+from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.spec.update_options import EMA
 
 PLACE = "optimizer"
@@ -132,7 +133,7 @@ def _load(path: Path, model: KerasModel, spec: Optimizer) -> bool:
         )
     try:
         model.model.load_weights(path)
-    except Exception as error:
+    except Exception as error:  # HDF5 and Keras have one of any kind for a file that does not fit
         raise UserError(f"Keras refuses '{path}': {one_line(error)}") from error
     return is_scheduled
 

@@ -22,7 +22,7 @@ from twotrack.keras_track import (
 from twotrack.keras_track.autodiff import value_and_gradients, without_gradients
 from twotrack.keras_track.draws import drawn_from, drawn_pass
 from twotrack.keras_track.gradients import InputShift, recorder
-from twotrack.keras_track.inputs import cast
+from twotrack.keras_track.inputs import cast, stated_rows
 from twotrack.keras_track.loops import stepwise
 from twotrack.keras_track.operations import finished, operations_recorded
 from twotrack.keras_track.own_steps import own_methods
@@ -318,7 +318,7 @@ class KerasProbe(Probe):
         return replace(batch, targets=targets, weights=[one for one in weights if one is not None])
 
     def _loss_alone(self) -> loss_alone.LossAlone:
-        outputs = self._call(example(self._model.inputs))
+        outputs = self._call(example(self._model.inputs, stated_rows(self._model.model) or 2))
         losses = keras.tree.flatten(self._model.loss_object())
         ignored = (getattr(one, "ignore_class", getattr(getattr(one, "spec", None), "ignored", None)) for one in losses)
         named = next((one for one in ignored if one is not None), None)

@@ -17,7 +17,7 @@ from keras.src.losses import loss as loss_module
 from twotrack.keras_track.primitives import replaced
 from twotrack.keras_track.replicas import Fed, Training, batch_of, require_on
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.draws import Base, DrawsOfShare, DrawSource
+from twotrack.shared.spec.draws import Base, DrawsOfShare, DrawSource, DrawsWithin
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.replicas import Replicas, Share
 from twotrack.shared.spec.update_options import EMA
@@ -162,13 +162,12 @@ def _rows(data: Any, share: Share) -> Any:
     return keras.tree.map_structure(lambda array: tensorflow.convert_to_tensor(array[share.rows]), data)
 
 
-class DrawsOfReplicas(DrawSource):
+class DrawsOfReplicas(DrawsWithin):
     """What each replica draws, whose passes are traced side by side in one process."""
 
     def __init__(self, source: DrawSource, parts: list[Share], rows: int):
-        super().__init__()
+        super().__init__(source)
         self._own = [DrawsOfShare(source, share, rows) for share in parts]
-        self._source = source
 
     def begin_pass(self) -> None:
         """Count the draws of the replica that is traced from 0 again."""
@@ -182,18 +181,6 @@ class DrawsOfReplicas(DrawSource):
         """Return the numbers of a replica's share."""
         replica, own = divmod(number, _FIRST)
         return self._own[replica].numbers(base, shape, own, state)
-
-    def advance(self) -> None:
-        """Go to the next step."""
-        self._source.advance()
-
-    def mark(self) -> object:
-        """Return the place of the source."""
-        return self._source.mark()
-
-    def go_back(self, mark: object) -> None:
-        """Go back to it."""
-        self._source.go_back(mark)
 
 
 def _replica() -> int:

@@ -20,21 +20,12 @@ from twotrack.keras_track.session import start_afresh
 from twotrack.keras_track.track_model import KerasModel, as_keras
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.devices import choose_device, without_bfloat16
+from twotrack.shared.spec.framework_files import Carrier, Checkpoints, OptimizerFiles
 from twotrack.shared.spec.pair import Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.replicas import Replicas, Seat
-from twotrack.shared.spec.track import (
-    Carrier,
-    Checkpoints,
-    OptimizerFiles,
-    OwnWeights,
-    Precision,
-    Track,
-    TrackModel,
-    TrackSpec,
-    choose_device,
-    without_bfloat16,
-)
+from twotrack.shared.spec.track import OwnWeights, Precision, Track, TrackModel, TrackSpec
 from twotrack.shared.spec.transfer import EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
 

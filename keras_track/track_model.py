@@ -61,7 +61,7 @@ from twotrack.shared.weights.made import MadeWeights
 
 if TYPE_CHECKING:
     from twotrack.keras_track.replicas import Training
-    from twotrack.keras_track.several_steps import SeveralSteps
+    from twotrack.keras_track.several_steps.groups import SeveralSteps
     from twotrack.keras_track.weights import Entry
 
 
@@ -173,10 +173,8 @@ class KerasModel(TrackModel):
         """From here on do training steps so; `compile` comes before the next one."""
         self.tuning, self.xla = tuning, tuning.xla
         self._backend.tune(tuning)
-        if tuning.several_steps and not any(hasattr(layer, "kernel_size") for layer in self.model._flatten_layers()):
-            from twotrack.keras_track.several_steps import SeveralSteps
-
-            self.several = SeveralSteps(self.model)
+        if tuning.several_steps:
+            self.several = self._backend.several_steps(self.model)
 
     def compile(self, optimizer: Optimizer | CustomOptimizer, learning_rates: Sequence[float]) -> None:
         """Attach loss and optimizer."""
@@ -257,7 +255,7 @@ class KerasModel(TrackModel):
         return [part.factor(is_torch=False) for part in self.loss] if isinstance(self.loss, tuple) else None
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
-        """Train on one batch; the loss tracker is reset because it averages over calls."""
+        """Train on one batch."""
         x, fed = self.arranged(inputs), self.fed(inputs, targets)
         if hasattr(self.model.optimizer, ROWS):
             getattr(self.model.optimizer, ROWS).assign(len(targets[0]))
@@ -267,7 +265,6 @@ class KerasModel(TrackModel):
             if self.replicas:
                 loss = self.replicas.train_on_batch(self, x, fed, len(targets[0]))
             else:
-                self.model.reset_metrics()
                 logs = self.model.train_on_batch(x, **fed, return_dict=True)
                 loss = float(logs["loss"])  # waits for the step, so that all of it draws before the source moves on
         if self.draws:

@@ -1,7 +1,7 @@
 """The main job: the MNIST CNN in PyTorch and in Keras on TensorFlow, to a report; on all the data if slow."""
 
 from dataclasses import dataclass
-from math import log
+from math import log, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,8 @@ def test_feeding_is_a_small_part_of_an_epoch(compared: Compared):
 def test_losses_fall_in_both_tracks_alike(compared: Compared):
     first, second = (run.history["loss"] for run in compared.runs)
 
-    assert first[0] == pytest.approx(second[0], abs=0.05)
+    of_masks = 4 * sqrt(2) * 0.0053  # of the first batch, over 60 draws of dropout's masks: all that differs
+    assert first[0] == pytest.approx(second[0], abs=of_masks)
     for losses in (first, second):
         least, far = sum(losses[-50:]) / 50 - LEAST_LOSS, sum(losses[:50]) / 50 - LEAST_LOSS
         assert 0 < least < (0.1 if compared.size is WHOLE else 0.4) < far

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.track import BuildModel
+from twotrack.shared.spec.framework_files import BuildModel
 from twotrack.shared.weights.bridge.names import require_same
 from twotrack.torch_track.state_files import read_state
 from twotrack.torch_track.track_model import as_torch

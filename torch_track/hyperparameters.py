@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from twotrack.shared.spec.loss_specs import Loss, OfScores
-from twotrack.shared.spec.objective import CustomLoss, Objective
+from twotrack.shared.spec.objective import Objective, stated
 from twotrack.torch_track.optimizers import DecoupledOptimizer
 
 _SAME_NAMES = {
@@ -56,17 +55,8 @@ def _per_axis(value: int | tuple[int, ...]) -> list[int]:
 
 def of_loss(loss: Objective, loss_function: Callable) -> dict[str, Any]:
     """Return what the loss expects and does; `loss_function` is the loss as a callable."""
-    if isinstance(loss, tuple):
-        return {"kind": "a loss for each output", "from_logits": True, "label_smoothing": 0.0}
-    if isinstance(loss, Loss):
-        logits = not isinstance(loss, OfScores) or loss.taken(is_torch=True) == "logits"
-        return {
-            "kind": type(loss).__name__,
-            "from_logits": logits,
-            "label_smoothing": float(getattr(loss, "label_smoothing", 0.0)),
-        }
-    if not isinstance(loss, CustomLoss):
-        return {"kind": loss, "from_logits": True, "label_smoothing": 0.0}
+    if told := stated(loss, is_torch=True):
+        return told
     return {
         "kind": type(loss_function).__name__,
         "from_logits": isinstance(loss_function, nn.CrossEntropyLoss | nn.BCEWithLogitsLoss),

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.errors import UserError
+from twotrack.shared.spec.framework_files import BuildModel
 from twotrack.shared.spec.optimizer_files import TINY, CarriedOptimizer, like, other_optimizer, torch_has
 from twotrack.shared.spec.optimizers import Nadam, Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.state import AVERAGE, SLOTS, OptimizerState, key
-from twotrack.shared.spec.track import BuildModel, Precision, TrackModel
+from twotrack.shared.spec.track import Precision, TrackModel
 from twotrack.shared.spec.update_options import EMA
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.weights.bridge.names import require_same

@@ -14,6 +14,7 @@ from twotrack.shared.pieces.recorder import Piece, PieceRun
 from twotrack.shared.precision import aten
 from twotrack.shared.precision.computing import Computing
 from twotrack.shared.precision.rounding import Rounding
+from twotrack.shared.spec import regularisation
 from twotrack.shared.spec.draws import DrawnPass
 from twotrack.shared.spec.inputs import example
 from twotrack.shared.spec.operations import OperationsTrace
@@ -315,19 +316,25 @@ class TorchProbe(Probe):
         """Run the model's kind of optimizer on parameters in the module's order."""
         shapes = {name: array.shape for name, array in starts[0].parameters.items()}
         stand_ins = optimizer_alone.StandIns(self._module, self._model.table(), shapes)
-        found = OptimizerRun([], [])
-        for start in starts:
-            stand_ins.assign(start.parameters)
-            given = iter(stand_ins.parameters)
-            made = self._model.new_optimizer(optimizer, learning_rates, given, stand_ins.placed)
-            held = self._model.penalties, self._model.constraints
-            trained, _ = in_table(self._model.table())
-            terms = Terms(*held, trained, stand_ins.spots, self._module, shapes)
-            terms.attach_penalty(made, stand_ins.parameters)
-            terms.attach(made)
-            kept, rates = optimizer_alone.run(made, stand_ins, start.scaled(gradients), start.checkpoints)
-            found.parameters += kept
-            found.learning_rates = found.learning_rates or rates
+        trained, _ = in_table(self._model.table())
+
+        def run(penalties: Sequence[regularisation.Penalty]) -> OptimizerRun:
+            found = OptimizerRun([], [])
+            terms = Terms(penalties, self._model.constraints, trained, stand_ins.spots, self._module, shapes)
+            for start in starts:
+                stand_ins.assign(start.parameters)
+                given = iter(stand_ins.parameters)
+                made = self._model.new_optimizer(optimizer, learning_rates, given, stand_ins.placed)
+                terms.attach_penalty(made, stand_ins.parameters)
+                terms.attach(made)
+                kept, rates = optimizer_alone.run(made, stand_ins, start.scaled(gradients), start.checkpoints)
+                found.parameters += kept
+                found.learning_rates = found.learning_rates or rates
+            return found
+
+        found, shared = run(self._model.penalties), [one for one in self._model.penalties if one.on(is_torch=False)]
+        if len(shared) < len(self._model.penalties):
+            found.unpenalised = run(shared).parameters
         return found
 
     def learning_rates(self, optimizer: Optimizer, learning_rates: Sequence[float]) -> list[float]:

@@ -59,6 +59,7 @@ class Member:
     ) -> Tensor:
         """Leave the mean of all replicas' gradients in the parameters; return the whole batch's loss."""
         model, module, draws = self.model, self.model.module, self.model.draws
+        alone = model.called
         assert self._module is not None
         self.team.spread([*module.parameters(), *module.buffers()])
         module.zero_grad(set_to_none=True)
@@ -69,7 +70,7 @@ class Member:
                 loss = model.loss_value(model.tensors(inputs), targets) * factor
                 loss.backward()
         finally:
-            model.draws, model.called = draws, None
+            model.draws, model.called = draws, alone
         return self.team.mean(loss)
 
     def _statistics(self) -> AbstractContextManager:

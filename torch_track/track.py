@@ -13,31 +13,23 @@ from twotrack.shared.errors import as_user_error
 from twotrack.shared.ledger.measured import Measured
 from twotrack.shared.spec.candidates import CallCandidate, Candidate, Facing
 from twotrack.shared.spec.changes import Change
+from twotrack.shared.spec.devices import choose_device, without_bfloat16
+from twotrack.shared.spec.framework_files import Carrier, Checkpoints, OptimizerFiles
 from twotrack.shared.spec.optimizers import Optimizer
 from twotrack.shared.spec.pair import CustomOptimizer, Pair
 from twotrack.shared.spec.profiles import Switches
 from twotrack.shared.spec.replicas import Replicas, Seat
-from twotrack.shared.spec.track import (
-    Carrier,
-    Checkpoints,
-    OptimizerFiles,
-    OwnWeights,
-    Precision,
-    Track,
-    TrackModel,
-    TrackSpec,
-    choose_device,
-    without_bfloat16,
-)
+from twotrack.shared.spec.track import OwnWeights, Precision, Track, TrackModel, TrackSpec
 from twotrack.shared.spec.transfer import EVERYTHING, HEAD, chosen
 from twotrack.shared.spec.units import Side
 from twotrack.shared.spec.updates import Rules
 from twotrack.shared.workers.team import Led, Team
 from twotrack.torch_track import builds, compiled, native, outputs, weights
 from twotrack.torch_track.axes import axis_layout
-from twotrack.torch_track.changes.alternatives import Alternatives, activations, blocks
+from twotrack.torch_track.changes.alternatives import Alternatives, activations, blocks, instead
 from twotrack.torch_track.changes.apply import changed
 from twotrack.torch_track.changes.call_alternatives import call_alternatives
+from twotrack.torch_track.changes.order_alternatives import order_alternatives
 from twotrack.torch_track.changes.updates import rules
 from twotrack.torch_track.entries import Entry
 from twotrack.torch_track.moved_gradients import GradientMover
@@ -244,9 +236,19 @@ class TorchTrack(Track):
         """Yield activations of what a layer is given or gives, or the model itself."""
         return activations(path, role, is_behind)
 
+    def instead(self, path: str, role: Literal["inputs", "outputs"], source: str) -> Iterator[Candidate]:
+        """Yield activations of what a layer in front gives, in the place of what code makes of it."""
+        return instead(path, role, source)
+
     def call_alternatives(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> list[CallCandidate]:
         """Return what else the calls of torch's functions in the user's own code could be, with where they stand."""
         return call_alternatives(as_torch(model), inputs)
+
+    def order_alternatives(
+        self, model: TrackModel, inputs: Mapping[str, np.ndarray], window: Sequence[str]
+    ) -> Iterator[Candidate]:
+        """Yield what torch may compute in another order, among layers that run one behind the other."""
+        return order_alternatives(as_torch(model), inputs, window)
 
     def units(self, model: TrackModel, inputs: Mapping[str, np.ndarray]) -> Side:
         """Return a model as a side of the search for which weight is which."""

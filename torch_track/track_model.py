@@ -53,6 +53,7 @@ from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import Loss, build, weighed
 from twotrack.torch_track.own_loops import noted
 from twotrack.torch_track.placement import Placement, placement
+from twotrack.torch_track.pool_first import pool_first
 from twotrack.torch_track.probe import TorchProbe
 from twotrack.torch_track.structure import tensors_in, values
 from twotrack.torch_track.terms import Terms, activities, in_table
@@ -100,7 +101,10 @@ class TorchModel(TrackModel):
     leader: "Leader | None" = None
     """What shares its training steps out to replicas, where there are several."""
     called: nn.Module | None = None
-    """What a forward pass in training calls in place of the module, inside a step of several replicas."""
+    """What a forward pass in training calls in place of the module: what computes the same in another order.
+
+    Inside a step of several replicas, what shares statistics and gradients.
+    """
     before_update: Callable[[], None] = staticmethod(lambda: None)
     """Called when a training step's gradients are there; a verification moves them here."""
 
@@ -254,6 +258,8 @@ class TorchModel(TrackModel):
             keep_free_memory()
         if tuning.channels_last:
             self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
+        if tuning.pool_first and not any(isinstance(one, Activity) for one in self.penalties):
+            self.called = pool_first(self.module)
 
     def train_step(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Forward, backward, update."""

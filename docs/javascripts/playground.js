@@ -1,6 +1,6 @@
 // The playground: two runtimes with both tracks' models, and what a visitor draws, sets and drags.
 const TRACKS = ["torch", "keras:tensorflow"], COLOURS = ["var(--torch)", "var(--keras)"];
-const SIDE = 28, BOX = 20, FIRST = 3;
+const SIDE = 28, BOX = 20, FIRST = 4;  // the test image of which both models are surest
 const at = (id, selector) => document.querySelector(`#${id} ${selector}`);
 
 // === Files: base64 of gzip, for a page opened as a file may fetch nothing else ===
@@ -13,14 +13,14 @@ const bytes = async name => new Uint8Array(await unpack(name));
 const json = async name => JSON.parse(new TextDecoder().decode(await unpack(name)));
 const script = async name => URL.createObjectURL(new Blob([await unpack(name)], { type: "text/javascript" }));
 
-// === Runtimes: each returns a function from a file's name to a model, (prepared numbers, shape) => Float32Array ===
+// === Runtimes: each returns a function from a file's bytes, or a promise of them, to a model, (prepared numbers, shape) => Float32Array ===
 
 async function openOnnxRuntime() {
   const [url, wasm] = await Promise.all([script("ort.wasm.bundle.min.mjs"), unpack("ort-wasm-simd-threaded.wasm")]);
   const ort = await import(url);
   Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: wasm });
-  return async (name, output) => {
-    const session = await ort.InferenceSession.create(await bytes(name), { executionProviders: ["wasm"] });
+  return async (file, output) => {
+    const session = await ort.InferenceSession.create(await file, { executionProviders: ["wasm"] });
     const [input] = session.inputNames;
     return async (values, shape) =>
       (await session.run({ [input]: new ort.Tensor("float32", values, shape) }))[output ?? session.outputNames[0]].data;
@@ -34,8 +34,8 @@ async function openLiteRt() {
   self.Module = { wasmBinary, printErr };
   const litert = await import(core);
   await litert.loadLiteRt(`${loader}#.js`);
-  return async (name, output) => {
-    const model = await litert.loadAndCompile(await bytes(name), { accelerator: "wasm" });
+  return async (file, output) => {
+    const model = await litert.loadAndCompile(await file, { accelerator: "wasm" });
     return async (values, shape) => {
       const input = new litert.Tensor(values, shape);
       const outputs = await model.run({ input });
@@ -217,19 +217,20 @@ const load = address => new Promise((resolve, reject) => {
 
 async function open() {
   // torch's model answers first; the second runtime is opened after that, for it takes as long again.
-  const [facts, onnx] = await Promise.all([json("facts.json"), openOnnxRuntime()]);
-  const torch = await onnx("digits-torch.onnx", "probabilities"), maps = [await onnx("maps-torch.onnx")];
+  // Its file is unpacked while its runtime opens.
+  const file = bytes("digits-torch.onnx"), [facts, onnx] = await Promise.all([json("facts.json"), openOnnxRuntime()]);
+  const torch = await onnx(file, "probabilities"), maps = [await onnx(bytes("maps-torch.onnx"))];
   const digitModels = [torch];
   await digits(facts.digits, digitModels, maps);
   performance.mark("first answer");
   race(await json("race.json"));
   await load("playground/litert.js");
   const litert = await openLiteRt();
-  digitModels.push(await litert("digits-keras.tflite", "probabilities"));
-  maps.push(await onnx("maps-keras.onnx"));
+  digitModels.push(await litert(bytes("digits-keras.tflite"), "probabilities"));
+  maps.push(await onnx(bytes("maps-keras.onnx")));
   document.querySelector("#status").textContent = "Both models are ready.";
   at("digits", ".examples").children[FIRST].click();
-  const neurons = await Promise.all([onnx("customers-torch.onnx", "probabilities"), litert("customers-keras.tflite", "probabilities")]);
+  const neurons = await Promise.all([onnx(bytes("customers-torch.onnx"), "probabilities"), litert(bytes("customers-keras.tflite"), "probabilities")]);
   await customers(facts.customers, neurons);
   await check([[facts.digits, digitModels, [1, SIDE, SIDE, 1]], [facts.customers, neurons, [1, 2]]]);
 }

@@ -69,3 +69,10 @@ def poisson_rates() -> Measured:
     loss = float(keras.losses.Poisson()(y, samples.LOGITS))
     of_logarithms = float((np.exp(samples.LOGITS) - samples.LOGITS).mean())
     return Measured({"takes logarithms": bool(np.isclose(loss, of_logarithms))}, loss)
+
+
+@DEFAULTS.measures
+def dice_smooth() -> Measured:
+    """Dice of targets and outputs that share nothing and hold nothing."""
+    loss = float(keras.losses.Dice()(ops.zeros((1, 2)), ops.zeros((1, 2))))
+    return Measured({"exists": hasattr(keras.losses, "Dice"), "loss of targets and outputs that are 0": loss})

@@ -79,3 +79,16 @@ def frozen_batch_norm() -> Measured:
     apply(layer, samples.IMAGE, training=True)
     mean = to_numpy(layer.moving_mean)
     return Measured({"statistics move": bool(mean.any())}, mean)
+
+
+@DEFAULTS.measures
+def spectral_normalization() -> Measured:
+    """SpectralNormalization of a Dense layer whose kernel has a norm of 3."""
+    layer, x = layers.SpectralNormalization(layers.Dense(2, use_bias=False)), np.ones((1, 2), "float32")
+    layer.build((None, 2))
+    kernel = 3 * np.eye(2, dtype="float32")
+    layer.layer.kernel.assign(kernel)
+    divides = not np.allclose(to_numpy(layer(x, training=False)), x @ kernel)
+    layer(x, training=True)
+    changes = not np.allclose(to_numpy(layer.layer.kernel), kernel)
+    return Measured({"divides outside of training": divides, "a pass in training changes the kernel": changes})

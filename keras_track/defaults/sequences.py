@@ -158,3 +158,9 @@ def embedding_padding() -> Measured:
     gradient = gradient_of(lambda table: layer.stateless_call([table], [], ids)[0], to_numpy(layer.embeddings))[0]
     zero = not to_numpy(layer.embeddings)[0].any()
     return Measured({"row 0 starts at zero": zero, "row 0 is trained": bool(gradient.any())}, gradient)
+
+
+@DEFAULTS.measures
+def batch_first() -> Measured:
+    """The last state of an LSTM of 2 sequences with 5 steps."""
+    return Measured({"the batch comes first": len(layers.LSTM(3)(ops.zeros((2, 5, 4)))) == 2})

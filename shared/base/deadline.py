@@ -18,7 +18,7 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
     def work() -> None:
         try:
             answer.set_result(call())
-        except Exception as error:
+        except Exception as error:  # handed on to who waits
             answer.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()

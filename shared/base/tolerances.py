@@ -70,9 +70,17 @@ differ in float64 by 2^-29 of what both of them are off in float32, whatever a c
 variance of values around 1e4 as E[x^2] - E[x]^2 loses four digits in either. All of these are draws: float32 is drawn
 four times, from inputs that round one way or the other, and eight times the largest is less than float64's with
 probability 3e-4 if a single number made all of it. What counts as off is at most the value itself, so no difference
-above 1.5e-8 of it can hide. Where float32 is not finite, nothing is added. Layers in training mode and gradients are
-compared so too, by one run in float32 of all that a network gives: batch normalisation of few numbers, layer behind
-layer, enlarges rounding by orders."""
+above 1.5e-8 of it can hide. Where float32 is not finite, nothing is added."""
+
+ENLARGED_ROUNDING = 8.0
+"""Two sides may part in training mode by so many times what one of them is moved by, the largest of four draws, when
+each of its weights is moved by four units of rounding and every operation rounds at random: batch normalisation of few
+numbers, layer behind layer, enlarges rounding by orders. Both are one growth from random beginnings: the ratio of two
+such numbers exceeds k with a probability of 2 / (pi k), so for eight times the largest of four it is below 3e-4."""
+ENLARGED_AT_MOST = 1e-4
+"""What is more is no rounding, whatever moved weights do: a network that enlarges rounding so far cannot be proved."""
+STATED_ROUNDING = 1.5e-8
+"""An allowance for rounding above it, a share of 2^-26, is stated as an exception: that much of a value may hide."""
 
 UNIT_ROUNDING = 4 * 2.0**-52
 """Of 1, or of the largest value that went in: sigmoid, softplus or GELU add 1 to what may be far smaller, and means are
@@ -106,6 +114,10 @@ STRAYED_AT_MOST = 100.0
 moved by as much, at random, as the other side's were found to differ after one step from common weights. Both are one
 growth from two random beginnings, whose ratio |x / y| exceeds k with a probability of 2 / (pi k), of the larger of two
 draws about 0.6 / k^2: one in 15,000."""
+
+ALL_DIGITS = 1.0
+"""Of the largest number of a weight: a training that rounding moves by more than that from itself has no digit in
+common with itself any more. How far another one has gone by then is chance, which steps from common weights are not."""
 
 ACCURACY_MARGIN = 0.05
 """Two one-sided tests must place the difference in the chapter's metric within it. After so short a training, runs of

@@ -71,7 +71,7 @@ def _forms(one: Contestant) -> list[Contestant]:
     one = one.model_copy(update={"tuning": run})
     plain = one.model_copy(update={"name": f"{name} plain", "form": "plain", "tuning": AS_IT_IS})
     tuned = one.model_copy(update={"name": f"{name} tuned", "form": "tuned", "tuning": MOST[track]})
-    return [*([plain] if run != AS_IT_IS else []), one, *([tuned] if run != MOST[track] else [])]
+    return [plain, one, *([tuned] if run != MOST[track] else [])]
 
 
 def measure(request: BenchmarkRequest, on_step: OnStep) -> Benchmark:
@@ -133,7 +133,7 @@ def _asked(request: BenchmarkRequest, one: Contestant, seed: int) -> Asked:
 
 def _fresh(request: BenchmarkRequest, one: Contestant, task: Task[Asked, Answer], asked: Asked) -> Answer:
     """Do a task in a process of its own, whose peak of memory is that of this one alone."""
-    with WorkerPool(request.device) as workers:
+    with WorkerPool(request.device, as_it_is=one.form == "script") as workers:
         return workers.call(one.track, task, asked)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from twotrack.shared.benchmark.records import BASELINE, Benchmark, Interval
-from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT
+from twotrack.shared.spec.tuning import BY_DEFAULT
 
 Rows = Sequence[Sequence[str]]
 """The first one has the names of the columns."""
@@ -31,14 +31,9 @@ def said_of_rounds(found: Benchmark) -> str:
 
 
 def switched_on(found: Benchmark) -> list[str]:
-    """Return, for each track, what a run switches on, and where that is nothing."""
+    """Return, for each track, what a run switches on."""
     tracks = dict.fromkeys(one.contestant.track for one in found.paces if one.contestant.form != "script")
-    said = [f"{track}: a run switches on {BY_DEFAULT[track].words}" for track in tracks if _is_tuned(track)]
-    return said + [f"{track}: a run switches nothing on" for track in tracks if not _is_tuned(track)]
-
-
-def _is_tuned(track: str) -> bool:
-    return BY_DEFAULT[track] != AS_IT_IS
+    return [f"{track}: a run switches on {BY_DEFAULT[track].words}" for track in tracks]
 
 
 def paces(found: Benchmark) -> Rows:

@@ -115,7 +115,7 @@ def _answered(pool: "WorkerPool | None") -> str | int | None:
     except (OSError, MemoryError) as error:
         screen.let_go_of_output()
         return 1 if isinstance(error, BrokenPipeError) else _failed(system.said(error), 1)
-    except Exception:
+    except Exception:  # a fault of ours: whoever reports it needs the trace
         traceback.print_exc()
         return 1
     return 0

@@ -18,7 +18,8 @@ def convert(
         typer.Argument(
             metavar="[MODULE:PAIR] WEIGHTS",
             help="A pair of your own, if it is its weights, then the file: a torch state_dict (.safetensors, .pt, "
-            ".ckpt, .bin, an index of shards), Keras weights (.weights.h5, .keras, .h5 of Keras 2) or a run folder.",
+            ".ckpt, .bin, an index of shards), Keras weights (.weights.h5, .keras, .h5 of Keras 2), a run folder, or "
+            "latest:CHAPTER or latest:CHAPTER:TRACK, the run below runs/ that finished last.",
         ),
     ],
     to: Annotated[str, typer.Option(help="torch or keras.")],
@@ -29,7 +30,9 @@ def convert(
         ),
     ],
     weights: Annotated[Path | None, typer.Argument(hidden=True)] = None,
-    chapter: Annotated[str | None, typer.Option(help="The chapter whose model the weights belong to.")] = None,
+    chapter: Annotated[
+        str | None, typer.Option(help="The chapter whose model the weights belong to; a run names its own.")
+    ] = None,
     settings: options.Settings = None,
     map_file: Annotated[
         Path | None,
@@ -94,12 +97,10 @@ def _of_chapter(
     weights: Path, chapter: str | None, settings: dict[str, str], to: str, out: Path, with_optimizer: bool
 ) -> dict[str, Any]:
     from twotrack.shared.cli.console import stderr
-    from twotrack.shared.errors import UserError
+    from twotrack.shared.runs.chosen import chosen
     from twotrack.shared.runs.convert import ConversionRequest, convert
 
-    if chapter is None:
-        raise UserError("say whose weights they are: --chapter NAME, or MODULE:PAIR in front of the file.")
-    request = ConversionRequest(weights, chapter, settings, to, out, with_optimizer)
+    request = ConversionRequest(chosen(weights), chapter, settings, to, out, with_optimizer)
     with stderr.status("starting...") as status:
         done = convert(request, lambda step: status.update(f"{step}..."), options.lent_pool())
     return _facts(done) | _step(done)

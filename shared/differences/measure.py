@@ -36,6 +36,6 @@ def measure(request: Entries, report: Report) -> dict[str, Measured]:
 def _measure(measurement: Measurement) -> Measured:
     try:
         return measurement()
-    except Exception as error:
+    except Exception as error:  # a version that lacks a name, or does otherwise, fails in its own way: a finding
         traceback.print_exc()
         return Measured(error=f"{type(error).__name__}: {error}")

@@ -127,7 +127,7 @@ class _Command:
                     self._require_shared()
                 self._give_out()
             self._watch()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody would fetch what goes on elsewhere
             self._cancel()
             raise
         finally:

@@ -1,7 +1,10 @@
 """The ledger's entries on the remaining layers."""
 
 from twotrack.shared.ledger import evidence, reasons
+from twotrack.shared.ledger.forms import in_no_chapter
 from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, with_layers
+
+_entry = in_no_chapter(Area.LAYER)
 
 ENTRIES: tuple[Difference, ...] = (
     Difference(
@@ -51,5 +54,14 @@ ENTRIES: tuple[Difference, ...] = (
         touches=with_layers("Dense", "Conv2D"),
         evidence=evidence.activation,
         kept=reasons.FORM,
+    ),
+    _entry(
+        "layer_order",
+        "order of activations, poolings and sums",
+        ("mean of relu of -1 and 1", "relu of their mean", "relu(1 - 2)", "1 + relu(-2)"),
+        torch=("wherever the code calls it", 0.5, 0.0, 0.0, 1.0),
+        keras=("activation= stands in front of whatever follows: pooling, normalisation, a sum", 0.5, 0.0, 0.0, 1.0),
+        fix="the same order in both: a relu changes places with a max pooling alone",
+        aligned="the two files of a model have the same order, line by line",
     ),
 )

@@ -70,4 +70,12 @@ ENTRIES: tuple[Difference, ...] = (
         fix="nn.PoissonNLLLoss(log_input=False, eps=1e-7); twotrack.Poisson(takes='rates') in a pair",
         effect=Effect(name="difference of the losses on the same outputs"),
     ),
+    _entry(
+        "dice_smooth",
+        "smooth term of a Dice loss",
+        ("exists", "loss of targets and outputs that are 0"),
+        torch=("none; code in use adds 1 or 1e-5 to both sums, which makes it 0", False),
+        keras=("keras.losses.Dice adds epsilon(), 1e-7, to the denominator alone", True, 1.0),
+        fix="the same smooth term on both sides: (2 * (x * y).sum() + s) / (x.sum() + y.sum() + s)",
+    ),
 )

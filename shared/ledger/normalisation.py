@@ -1,6 +1,7 @@
 """The ledger's entries on normalisation layers."""
 
 from twotrack.shared.ledger import evidence, reasons
+from twotrack.shared.ledger.forms import in_no_chapter
 from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, with_layers
 
 ENTRIES: tuple[Difference, ...] = (
@@ -83,5 +84,13 @@ ENTRIES: tuple[Difference, ...] = (
         touches=lambda makeup: makeup.frozen and makeup.has("BatchNormalization"),
         effect=Effect(name="largest difference of the running means after one batch"),
         kept=reasons.STATED,
+    ),
+    in_no_chapter(Area.LAYER)(
+        "spectral_normalization",
+        "spectral normalisation",
+        ("divides outside of training", "a pass in training changes the kernel"),
+        torch=("the kernel is divided by its norm in every pass, and kept as it is", True, False),
+        keras=("a pass in training puts the divided kernel in its place; else it is taken as it is", False, True),
+        fix="the same on both sides, or on none; nn.utils.parametrize.remove_parametrizations takes torch's away",
     ),
 )

@@ -1,6 +1,7 @@
 """The ledger's entries on layers of sequences: attention, recurrent layers, embeddings."""
 
 from twotrack.shared.ledger import evidence, reasons
+from twotrack.shared.ledger.forms import in_no_chapter
 from twotrack.shared.ledger.spec import Area, Behaviour, Difference, Effect, Switch, never_used, with_layers
 
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN")
@@ -158,5 +159,14 @@ ENTRIES: tuple[Difference, ...] = (
         touches=with_layers("Embedding"),
         effect=Effect(name="largest difference of the row's gradients"),
         kept=reasons.STATED,
+    ),
+    in_no_chapter(Area.LAYER)(
+        "batch_first",
+        "axes of a sequence",
+        "the batch comes first",
+        torch=("(steps, batch, features) unless batch_first=True", False),
+        keras=("(batch, steps, features)", True),
+        fix="batch_first=True in nn.LSTM, nn.GRU, nn.RNN, nn.MultiheadAttention and nn.TransformerEncoderLayer",
+        aligned="recurrent and attention layers of the chapters state batch_first=True",
     ),
 )

@@ -155,7 +155,7 @@ def _written(side: RecordedSide, request: RecordRequest, material: OpenedRecordi
         if material is None or material.manifest.batches.startswith(DRAWN):
             side.reset()
             manifest |= _trained(side.trained(), side.states, writer, manifest.get("steps", [{}])[0])
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nothing half-written stays
         writer.abandon()
         raise
     writer.finish(manifest)

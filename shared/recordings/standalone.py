@@ -138,7 +138,7 @@ class Writer:
         except OSError as error:
             self.abandon()
             raise RecordingError(f"cannot write '{self._out}': {error.strerror or error}.") from error
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing half-written stays
             self.abandon()
             raise
 
@@ -784,7 +784,7 @@ def record(
         if optimizer is not None:
             manifest["optimizer"] = side.optimizer(optimizer)
             manifest.update(_remembered(writer, side, optimizer))
-    except BaseException:
+    except BaseException:  # as in Writer.finish
         writer.abandon()
         raise
     writer.finish(manifest)
@@ -816,7 +816,7 @@ class Recorder:
         """Remove what was written if the block fails."""
         try:
             yield
-        except BaseException:
+        except BaseException:  # as in Writer.finish
             self._writer.abandon()
             raise
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from twotrack.shared import chapters, datasets
-from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.chapters.spec import Chapter, ChapterVariant
 from twotrack.shared.datasets import Source
 from twotrack.shared.datasets.files import CachedFile, DataFile
 from twotrack.shared.errors import UserError, WorkerDiedError
@@ -77,6 +77,11 @@ class TrainingRequest:
     stop_after: int | None = None
     """Steps, counted from the start of the training, at which it stops."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it computes in float64."""
+        return self.exact or self.same_masks
+
 
 @dataclass(frozen=True)
 class TrackFailure:
@@ -116,17 +121,10 @@ def plan(
         request = _as_begun(request, start_run.record.job)
     elif start_run and "weights" in request.settings:
         raise UserError("--warm-start and --weights both say which weights to start from; give one of them.")
-    switched = _switched(request)
-    is_exact = request.exact or request.same_masks
-    if is_exact and request.precision not in (None, "float64"):
-        raise UserError(f"--exact and --same-masks compute in float64; leave out --precision {request.precision}.")
     settings = (start_run.record.job.settings if start_run else {}) | dict(request.settings)
     variant = chapter.variant(request.recipe, settings)
-    _check_numbers(request, variant.recipe.batch_size)
-    require_replicas(request.replicas, min(stage.batch_size for stage in variant.recipe.stages))
-    for track in request.tracks:
-        installed_track(track)
-    variant.require(request.tracks)
+    _require_possible(request, variant)
+    switched = _switched(request)
     source = _source(request, chapter.dataset, start_run, on_data, pool)
     settings = _of_data(chapter, source) | settings
     jobs = [
@@ -145,15 +143,26 @@ def plan(
             continues=start_run and warm_start.describe(start_run),
             stop_after=request.stop_after,
             switched=switched,
-            exact=is_exact,
+            exact=request.is_exact,
             same_masks=request.same_masks,
-            precision="float64" if is_exact else request.precision or variant.recipe.precision,
+            precision="float64" if request.is_exact else request.precision or variant.recipe.precision,
             replicas=request.replicas,
         )
         for track in request.tracks
         for seed in request.seeds
     ]
     return [going_on.planned(start_run, job) for job in jobs] if start_run and request.goes_on else jobs
+
+
+def _require_possible(request: TrainingRequest, variant: ChapterVariant) -> None:
+    """Raise UserError for what no track can do, before any data are read."""
+    if request.is_exact and request.precision not in (None, "float64"):
+        raise UserError(f"--exact and --same-masks compute in float64; leave out --precision {request.precision}.")
+    _check_numbers(request, variant.recipe.batch_size)
+    require_replicas(request.replicas, min(stage.batch_size for stage in variant.recipe.stages))
+    for track in request.tracks:
+        installed_track(track)
+    variant.require(request.tracks)
 
 
 def _whole(epochs: float) -> int | float:

@@ -19,7 +19,8 @@ from twotrack.shared.runs import convert_state
 from twotrack.shared.runs.convert_state import Apart, StateFiles, StepRequest
 from twotrack.shared.runs.output_file import output, require_extension, require_output
 from twotrack.shared.runs.run_folder import RECORD, WEIGHTS, read
-from twotrack.shared.spec.track import TRACKS, BuildModel, Checkpoints, installed_track
+from twotrack.shared.spec.framework_files import BuildModel, Checkpoints
+from twotrack.shared.spec.track import TRACKS, installed_track
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
@@ -36,7 +37,8 @@ class ConversionRequest:
     """What the user asked to convert."""
 
     weights: Path
-    chapter: str
+    chapter: str | None
+    """The chapter whose model the weights belong to; a run folder knows its own."""
     settings: Mapping[str, str]
     to: str
     out: Path
@@ -81,8 +83,7 @@ def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None
     Raises UserError for anything that cannot be done; what needs no framework is checked first.
     """
     writer = _writer(request)
-    run, settings = _run_folder(request)
-    model = chapters.get(request.chapter).variant(settings=settings)
+    run, model = _source(request)
     reader = None if run else _reader(request.weights)
     with output(request.out) as converted, lent_or_new(pool, "cpu") as workers:
         canonical, notes = run / WEIGHTS if run else converted.with_name("canonical"), list[str]()
@@ -149,18 +150,20 @@ def _writer(request: ConversionRequest) -> str:
     return _track(request.to)
 
 
-def _run_folder(request: ConversionRequest) -> tuple[Path | None, dict[str, str]]:
-    """Return the run folder that the weights stand in, if they do, and the model's settings."""
+def _source(request: ConversionRequest) -> tuple[Path | None, ChapterVariant]:
+    """Return the run folder that the weights stand in, if they do, and the model that they are of."""
     path = request.weights
+    folder = path.parent if path.name == WEIGHTS and (path.parent / RECORD).is_file() else path
+    if request.chapter is None and not folder.is_dir():
+        raise UserError("say whose weights they are: --chapter NAME, or MODULE:PAIR in front of the file.")
     if not path.exists():
         raise UserError(f"there is no file or run folder '{path}'.")
-    folder = path.parent if path.name == WEIGHTS and (path.parent / RECORD).is_file() else path
-    if not folder.is_dir():
-        return None, dict(request.settings)
+    if request.chapter is not None and not folder.is_dir():
+        return None, chapters.get(request.chapter).variant(settings=request.settings)
     job = read(folder).record.job
-    if job.chapter != request.chapter:
+    if request.chapter not in (None, job.chapter):
         raise UserError(f"'{folder}' holds weights of the chapter '{job.chapter}', not of '{request.chapter}'.")
-    return folder, job.settings | dict(request.settings)
+    return folder, chapters.get(job.chapter).variant(settings=job.settings | dict(request.settings))
 
 
 def _reader(path: Path) -> str:

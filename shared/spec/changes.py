@@ -97,6 +97,18 @@ class ExchangeLayers(FrozenRecord):
     """Canonical."""
 
 
+class MoveLayer(FrozenRecord):
+    """A torch layer acts on what another layer is given or gives, and not where it stands, where it passes all on."""
+
+    kind: Literal["moved layer"] = "moved layer"
+    path: str
+    """Canonical, of a layer that runs once."""
+    to: str
+    """Canonical path of the other layer."""
+    role: Literal["inputs", "outputs"]
+    """Of the other layer's."""
+
+
 class SetMask(FrozenRecord):
     """An attention layer of torch's looks at no later step, or at all."""
 
@@ -249,6 +261,16 @@ class ReplaceCall(FrozenRecord):
     by: Function
 
 
+class ShapeSlopes(FrozenRecord):
+    """A PReLU of torch's has slopes of another shape."""
+
+    kind: Literal["slopes"] = "slopes"
+    path: str
+    """Canonical."""
+    shape: tuple[int, ...]
+    """Canonical: (1,), (channels,), or that of an example."""
+
+
 class DropWeight(FrozenRecord):
     """A weight that only torch has is 0 and is not trained."""
 
@@ -278,6 +300,14 @@ class RemoveWeight(FrozenRecord):
 
     kind: Literal["remove weight"] = "remove weight"
     name: str
+    """Canonical."""
+
+
+class RemoveParametrizations(FrozenRecord):
+    """A layer of torch's has its weights as they are, and no longer made of others."""
+
+    kind: Literal["parametrizations"] = "parametrizations"
+    path: str
     """Canonical."""
 
 
@@ -384,6 +414,7 @@ Change = Annotated[
     | SetMask
     | OrderValues
     | ExchangeLayers
+    | MoveLayer
     | MaskSteps
     | PoolSteps
     | DropInRecurrence
@@ -396,10 +427,12 @@ Change = Annotated[
     | DrawWeight
     | SetArgument
     | ReplaceCall
+    | ShapeSlopes
     | DropWeight
     | LinkOutputs
     | AddWeight
     | RemoveWeight
+    | RemoveParametrizations
     | TieWeight
     | SetTrained
     | SetStatistics

@@ -224,12 +224,32 @@ def _mirror(base: Base, numbers: np.ndarray) -> np.ndarray:
     return np.minimum(1 - numbers, BELOW_ONE) if base == "uniform" else -numbers
 
 
-class DrawsOfShare(DrawSource):
+class DrawsWithin(DrawSource):
+    """What is drawn from another source, whose steps and place it has."""
+
+    def __init__(self, source: DrawSource):
+        super().__init__()
+        self._source = source
+
+    def advance(self) -> None:
+        """Go to the next step."""
+        self._source.advance()
+
+    def mark(self) -> object:
+        """Return the place of that source."""
+        return self._source.mark()
+
+    def go_back(self, mark: object) -> None:
+        """Go back to it."""
+        self._source.go_back(mark)
+
+
+class DrawsOfShare(DrawsWithin):
     """What a replica draws for its share of a batch: its rows of what one replica would draw for the whole batch."""
 
     def __init__(self, source: DrawSource, share: Share, rows: int):
-        super().__init__()
-        self._source, self._share, self._rows = source, share, rows
+        super().__init__(source)
+        self._share, self._rows = share, rows
 
     def numbers(self, base: Base, shape: tuple[int, ...], number: int, state: bytes = b"") -> np.ndarray:
         """Return the share's rows; a draw that has no row for every example is the same in all replicas."""
@@ -239,15 +259,3 @@ class DrawsOfShare(DrawSource):
         per_row = shape[0] // own
         whole = self._source.numbers(base, (per_row * self._rows, *shape[1:]), number, state)
         return whole[per_row * self._share.begin : per_row * self._share.end]
-
-    def advance(self) -> None:
-        """Go to the next step."""
-        self._source.advance()
-
-    def mark(self) -> object:
-        """Return the place of the whole batch's source."""
-        return self._source.mark()
-
-    def go_back(self, mark: object) -> None:
-        """Go back to it."""
-        self._source.go_back(mark)

@@ -75,12 +75,12 @@ def _is_size(size: Any) -> bool:
     return hasattr(size, "__index__") and not isinstance(size, bool) and size > 0
 
 
-def example(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":
-    """Return a batch of two that any model takes: zeros, and masks that hide nothing."""
+def example(inputs: Mapping[str, Input], rows: int = 2) -> "dict[str, np.ndarray]":
+    """Return a batch that any model takes: zeros, and masks that hide nothing."""
     import numpy as np
 
     return {
-        name: np.ones((2, *spec.shape), bool) if spec.kind == "mask" else np.zeros((2, *spec.shape))
+        name: np.ones((rows, *spec.shape), bool) if spec.kind == "mask" else np.zeros((rows, *spec.shape))
         for name, spec in inputs.items()
     }
 

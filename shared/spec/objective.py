@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from twotrack.shared.errors import UserError
-from twotrack.shared.spec.loss_specs import Loss, TargetKind, Weights
+from twotrack.shared.spec.loss_specs import Loss, OfScores, TargetKind, Weights
 from twotrack.shared.spec.losses import TARGET_KINDS, LossName
 from twotrack.shared.spec.sides import TORCH
 
@@ -131,6 +131,21 @@ def kind_of(loss: OneLoss) -> TargetKind:
     if isinstance(loss, CustomLoss):
         return loss.target[0] if isinstance(loss.target, tuple) else loss.target
     return loss.target_kind if isinstance(loss, Loss) else TARGET_KINDS[loss]
+
+
+def stated(goal: Objective, is_torch: bool) -> dict[str, Any] | None:
+    """Return what a loss of twotrack's expects and does, as its hyperparameters; None for the user's own."""
+    if isinstance(goal, CustomLoss):
+        return None
+    if isinstance(goal, tuple):
+        return {"kind": "a loss for each output", "from_logits": True, "label_smoothing": 0.0}
+    if not isinstance(goal, Loss):
+        return {"kind": goal, "from_logits": True, "label_smoothing": 0.0}
+    return {
+        "kind": type(goal).__name__,
+        "from_logits": not isinstance(goal, OfScores) or goal.taken(is_torch=is_torch) == "logits",
+        "label_smoothing": float(getattr(goal, "label_smoothing", 0.0)),
+    }
 
 
 def weights_of(goal: Objective, outputs: int) -> list[Weights]:

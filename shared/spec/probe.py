@@ -91,6 +91,8 @@ class OptimizerRun:
     """The parameters again, by what constraints were changed to; none without constraints. See `Probe.relaxations`."""
     averages_at_the_end: bool = False
     """The weights are replaced by their average when training ends, which no step does."""
+    unpenalised: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """The parameters again, without the penalties that this side alone states; empty if there are none."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from twotrack.shared.errors import UserError, unknown
 from twotrack.shared.spec.outputs import Outputs
@@ -13,16 +13,14 @@ from twotrack.shared.spec.tuning import AS_IT_IS, BY_DEFAULT, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Set
-    from pathlib import Path
 
     import numpy as np
 
-    from twotrack.shared.base.pages import OnDisk
     from twotrack.shared.ledger.measured import Measured
     from twotrack.shared.spec.changes import Change
     from twotrack.shared.spec.draws import DrawSource
+    from twotrack.shared.spec.framework_files import Carrier, Checkpoints, OptimizerFiles
     from twotrack.shared.spec.loop import Hear, LoopBatch, LoopNotes, TrainingLoop
-    from twotrack.shared.spec.optimizer_files import CarriedOptimizer
     from twotrack.shared.spec.optimizers import Optimizer
     from twotrack.shared.spec.pair import CustomOptimizer, Pair
     from twotrack.shared.spec.probe import Probe
@@ -208,68 +206,6 @@ class TrackModel(ABC):
         """Return what looks at this model beyond its training."""
 
 
-BuildModel = Callable[[Precision], TrackModel]
-"""Builds the model that a file's weights belong to."""
-
-
-class Checkpoints(Protocol):
-    """Reads and writes the framework's own files of weights."""
-
-    def read(self, path: "Path", build: BuildModel, /) -> "tuple[dict[str, np.ndarray], list[str]]":
-        """Return a file's weights in canonical form, and what that form does not keep.
-
-        Raises UserError for a file that cannot be read without running code from it, BridgeError if its weights are
-        not those of the model that `build` returns.
-        """
-
-    def write(self, path: "Path", canonical: "Mapping[str, np.ndarray]", build: BuildModel, /) -> None:
-        """Write canonical weights as a file for the model that `build` returns; BridgeError if they are not its."""
-
-
-class OptimizerFiles(Protocol):
-    """Reads and writes what the framework's own files hold of optimizers.
-
-    They are the framework's own, but for specs that it has nothing for: those are twotrack's own in it.
-    """
-
-    def read(self, path: "Path", build: BuildModel, own: "Optimizer | CustomOptimizer", /) -> "CarriedOptimizer | None":
-        """Return a file's optimizer; None if it holds none, UserError for one that cannot be carried.
-
-        It is taken for `own` where the file does not say which it is.
-        """
-
-    def write(
-        self, path: "Path", weights: "Mapping[str, np.ndarray]", carried: "CarriedOptimizer", build: BuildModel, /
-    ) -> None:
-        """Write canonical weights and the state of an optimizer; UserError for one that such a file cannot hold."""
-
-    def resume(self, path: "Path", model: TrackModel, spec: "Optimizer", /) -> None:
-        """Load a file into the model and the optimizer that it is of, as the framework does.
-
-        The optimizer has the epsilon, the learning rate and the weight decay of the spec.
-        """
-
-
-class Carrier(Protocol):
-    """Carries weights between the framework's own files and canonical .safetensors files, one tensor at a time."""
-
-    def read(self, pair: "Pair", path: "Path", out: "Path", skip: Sequence[str], /) -> list[str]:
-        """Write a file's weights in canonical form to `out`; return what is to be said of it.
-
-        What the shell's patterns `skip` fit is left out. Raises UserError for a file that cannot be read without
-        running code from it or that has NaN, BridgeError if its weights are not those of the pair's side.
-        """
-
-    def write(self, pair: "Pair", canonical: "Path", out: "Path", /) -> list[str]:
-        """Write canonical weights as a file for the pair's side; return what they do not tell. BridgeError as above."""
-
-    def load(self, model: TrackModel, path: "Path", skip: Sequence[str], /) -> None:
-        """Load a file into a model that was built, as the framework does."""
-
-    def built_on_disk(self, track: "Track", pair: "Pair", disk: "OnDisk", /) -> TrackModel:
-        """Build the pair's side in float64, its weights zeros in files, where it can be built without their values."""
-
-
 @dataclass(frozen=True)
 class OwnWeights:
     """What a side of a pair calls its weights, and their shapes."""
@@ -397,15 +333,15 @@ class Track(ABC):
         """
 
     @abstractmethod
-    def optimizer_files(self) -> OptimizerFiles:
+    def optimizer_files(self) -> "OptimizerFiles":
         """Return what reads and writes the optimizer's state in the framework's own files."""
 
     @abstractmethod
-    def checkpoints(self) -> Checkpoints:
+    def checkpoints(self) -> "Checkpoints":
         """Return what reads and writes the framework's own files."""
 
     @abstractmethod
-    def carrier(self) -> Carrier:
+    def carrier(self) -> "Carrier":
         """Return what carries weights of a pair's side from and to files, one tensor at a time."""
 
     @abstractmethod
@@ -483,22 +419,3 @@ def installed_track(name: str) -> TrackSpec:
             f"track '{name}' needs {' and '.join(spec.missing)}, not installed here; run: {spec.install_line}"
         )
     return spec
-
-
-FIRST_WITH_BFLOAT16 = (8, 0)
-"""Compute capability of NVIDIA's GPUs."""
-
-
-def without_bfloat16(gpu: str, capability: tuple[int, int]) -> str:
-    """Say that a GPU has no bfloat16, by its compute capability; empty if it has."""
-    if capability >= FIRST_WITH_BFLOAT16:
-        return ""
-    needed, found = (".".join(map(str, one)) for one in (FIRST_WITH_BFLOAT16, capability))
-    return f"'{gpu}' does not compute in bfloat16: expected compute capability {needed} or more, found {found}"
-
-
-def choose_device(wanted: str, has_gpu: bool, track: str) -> str:
-    """Return cpu or cuda for auto, cpu or cuda; UserError if a GPU is wanted and there is none."""
-    if wanted == "cuda" and not has_gpu:
-        raise UserError(f"--device cuda: track '{track}' sees no usable GPU; use --device cpu or auto.")
-    return "cuda" if wanted != "cpu" and has_gpu else "cpu"

@@ -11,6 +11,8 @@ class Tuning:
     """torch: pictures and kernels lie in memory with the channels last."""
     fused: bool = False
     """torch: the optimizer updates all weights in one call, if it is one of torch.optim's that can."""
+    pool_first: bool = False
+    """torch: ReLU comes behind the pooling that follows it, as both orders give the same numbers."""
     unfilled: bool = False
     """PyTorch: memory is not filled before an operation writes it.
 
@@ -19,7 +21,10 @@ class Tuning:
     kept_memory: bool = False
     """PyTorch: large blocks that are free stay with the process, as a step frees those that the next one asks for."""
     several_steps: bool = False
-    """Keras on JAX: several steps are one program, unless one has convolutions, which XLA does slowly in a loop."""
+    """Keras on TensorFlow and JAX: several steps are one program.
+
+    Not where one has convolutions on JAX, as XLA does them slowly in a loop.
+    """
     xla: bool = False
     """Keras on TensorFlow: the step is compiled by XLA. JAX always does that, PyTorch never.
 
@@ -35,8 +40,8 @@ class Tuning:
 AS_IT_IS = Tuning()
 """As the framework does it by itself."""
 BY_DEFAULT: dict[str, Tuning] = {
-    "torch": Tuning(channels_last=True, fused=True, unfilled=True, kept_memory=True),
-    "keras:tensorflow": AS_IT_IS,
+    "torch": Tuning(channels_last=True, fused=True, pool_first=True, unfilled=True, kept_memory=True),
+    "keras:tensorflow": Tuning(several_steps=True),
     "keras:jax": Tuning(several_steps=True),
     "keras:torch": Tuning(unfilled=True, kept_memory=True),
 }

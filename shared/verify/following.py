@@ -8,6 +8,7 @@ more than the rounding of gradients.
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.precision.rounding import Rounding
 from twotrack.shared.runs.fitting import Step
 from twotrack.shared.spec.track import TrackModel
 from twotrack.shared.verify import evidence
@@ -111,6 +113,8 @@ class Explained:
     differences: dict[str, np.ndarray] = field(default_factory=dict)
     """Sizes, as Excess.differences."""
     sums: dict[str, np.ndarray] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    """Before each step, from weights that are moved by rounding."""
 
 
 @with_config(WITH_ARRAYS)
@@ -136,6 +140,8 @@ class FollowRequest(SideRequest):
     """What another side did: to explain its excess, or to add what it differed by."""
     draw: int = 0
     """Number of the random draw."""
+    rounds: bool = False
+    """To explain: every operation rounds at random, as the network enlarges that."""
 
 
 @task
@@ -183,7 +189,8 @@ def explain(request: FollowRequest, report: Report) -> Path:
     side, found = observed(request, report), Explained()
     open_track(request.side.track, "auto").move_gradients(side.model, TOLERANCES["gradients"].limit, request.draw)
     excess = {excess.key: excess.places for excess in evidence.load(Followed, request.followed).excess}
-    side.rehearse(_Explainer(side.model, Trajectory(request.leader), request.draw, excess, found))
+    with side.probe.rounded(Rounding("float64", request.draw)) if request.rounds else nullcontext():
+        side.rehearse(_Explainer(side.model, Trajectory(request.leader), request.draw, excess, found))
     return evidence.save(found, request.folder)
 
 
@@ -297,11 +304,18 @@ class _Follower(_Differing):
         self._found.excess.append(Excess(self._done, name, differences.size, places, differences[places], sums[places]))
 
 
+def off_by_rounding(weight: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return a weight each number of which is moved by MOVED_UNITS, up or down."""
+    if weight.dtype.kind != "f":
+        return weight
+    return weight * (1 + MOVED_UNITS * UNIT * generator.choice([-1.0, 1.0], weight.shape))
+
+
 class _Explainer(_Differing):
     """Notes how far the leader, its gradients moved, differs from itself where another side exceeded the limit.
 
-    Each step is done from weights that are moved by some units of rounding, too: what sums in another order do to a
-    gradient is what such weights do to it, however much the network enlarges that.
+    Each step is done from weights that are moved by some units of rounding, too, and where the network enlarges that
+    each operation rounds at random: what sums in another order do to a gradient is what that does to it.
     """
 
     def __init__(
@@ -316,14 +330,14 @@ class _Explainer(_Differing):
         self._generator, self._excess, self._found = np.random.default_rng(draw), excess, found
         model.load_weights(self._onward(model.weights()))
 
+    def __call__(self, step: Step) -> None:
+        """Keep the loss, and compare."""
+        self._found.losses.append(step.loss)
+        super().__call__(step)
+
     def _onward(self, leader: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Return weights that are off by rounding."""
-        return {name: self._rounded(array) for name, array in leader.items()}
-
-    def _rounded(self, array: np.ndarray) -> np.ndarray:
-        if array.dtype.kind != "f":
-            return array
-        return array * (1 + MOVED_UNITS * UNIT * self._generator.choice([-1.0, 1.0], array.shape))
+        return {name: off_by_rounding(array, self._generator) for name, array in leader.items()}
 
     def _note(self, name: str, differences: np.ndarray, sums: np.ndarray) -> None:
         places = self._excess.get(found := key(self._done, name))

@@ -16,6 +16,7 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.draws import DROPOUT, SideDraws
+from twotrack.shared.verify.enlarged import Enlarged
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.trace import Trace
 
@@ -62,6 +63,8 @@ class Observation(FrozenRecord):
     """Folders with what the probes of a rung found, by rung."""
     samples: Path | None = None
     """A file with outputs in training mode, where a side is random beyond control."""
+    enlarged_in: Path | None = None
+    """The folder of an Enlarged, where the second look measured how far rounding is enlarged."""
     answered: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the side did with what was found on both sides, by rung."""
 
@@ -69,6 +72,11 @@ class Observation(FrozenRecord):
     def traces(self) -> Mapping[Precision, Trace]:
         """The traces, read once."""
         return {precision: evidence.load(Trace, folder) for precision, folder in self.folders.items()}
+
+    @property
+    def enlarged(self) -> Enlarged | None:
+        """What rounding may add in a training step; None where that was not measured."""
+        return self.enlarged_in and evidence.load(Enlarged, self.enlarged_in)
 
     @cached_property
     def draws(self) -> SideDraws:

@@ -88,9 +88,7 @@ class RungResult:
     notes: tuple[str, ...] = ()
     """What a reader should know of how was compared, although it hides nothing; one sentence each, as a gap's."""
     in_doubt: bool = False
-    """What differs may be rounding, and float32, which shows how much that amounts to, was not looked at."""
-    measured_by: str = ""
-    """The rung whose probes look at float32 then, if it is another one."""
+    """What differs may be rounding, and how much that amounts to was not looked at."""
     doubts: frozenset[str] = frozenset()
     """Names of the passes that leave a doubt, of a rung that compares several."""
 

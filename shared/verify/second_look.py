@@ -13,14 +13,15 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import ROUNDED_GRADIENT, TOLERANCES
+from twotrack.shared.base.tolerances import ENLARGED_AT_MOST, ROUNDED_GRADIENT, TOLERANCES
 from twotrack.shared.spec.sides import SideName
-from twotrack.shared.verify import evidence, following
+from twotrack.shared.verify import enlarging, evidence, following
 from twotrack.shared.verify.common_steps import Stepped, StepRequest, step_from_start
+from twotrack.shared.verify.enlarged import Enlarged
 from twotrack.shared.verify.following import Explained, Followed, FollowRequest, LeadRequest, Led, Strayed
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.observe import answer, measure_rounding
-from twotrack.shared.verify.request import AnswerRequest, RungRequest, VerifyRequest
+from twotrack.shared.verify.request import AnswerRequest, RungRequest, SideRequest, VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, RungResult
 from twotrack.shared.verify.rungs import EXACT, common_digests
 from twotrack.shared.verify.rungs.common_state import FreeRun, find_difference, judge_free_run
@@ -34,6 +35,8 @@ EXPLANATIONS = 3
 """Draws of moved gradients: up, down, at random."""
 STRAYS = 2
 """Draws of rounding, see STRAYED_AT_MOST."""
+IN_TRAINING_MODE = ("dropout", "gradients")
+"""Rungs whose doubts are settled by how far the network enlarges rounding."""
 _NO_MEASURE = "whether that is rounding is not known: the model asks for half precision, which float32 is to show"
 _PLACES = {FailurePlace.WEIGHT, FailurePlace.VALIDATION, FailurePlace.OUTPUTS}
 
@@ -56,9 +59,11 @@ class SecondLook:
         """Return what the second look found in place of a doubt, or of a training's failure."""
         if not found.in_doubt:
             return self._judge_training(name, found, torch, keras)
+        if found.rung in IN_TRAINING_MODE:
+            return EXACT[found.rung](torch.model_copy(update={"enlarged_in": self._enlarged_in}), keras)
         if any(request.is_half for side in (torch, keras) for request in side.narrow_requests):
             return replace(found, detail=f"{found.detail}; {_NO_MEASURE}")
-        sides, rung = {self._reference: torch, name: keras}, found.measured_by or found.rung
+        sides, rung = {self._reference: torch, name: keras}, found.rung
         if rung in torch.answered:
             return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))
         return EXACT[found.rung](*(self._in_float32(found, rung, each, side) for each, side in sides.items()))
@@ -102,7 +107,7 @@ class SecondLook:
             return failure
         if torch.is_large(self._request) or keras.is_large(self._request):
             return self._judge_large(name, torch, keras)
-        if _is_beyond_rounding(*sides):
+        if _is_beyond_rounding(*sides) and not self._may_be_enlarged(failure):
             return failure
         if self._leader is None:
             return replace(failure, detail=f"{failure.detail}; {_no_room(torch)}")
@@ -110,7 +115,7 @@ class SecondLook:
         followed = self._follow(name, keras)
         found = evidence.load(Followed, followed)
         different = find_difference(led, found, [])
-        if different and found.excess and found.is_complete:
+        if different and found.is_complete and isfinite(different.difference or 0.0):
             different = find_difference(led, found, self._drawn(following.explain, Explained, followed, EXPLANATIONS))
         if different:
             return different
@@ -146,6 +151,17 @@ class SecondLook:
         return evidence.load(Stepped, self._ask(name.track, step_from_start, asked))
 
     @cached_property
+    def _enlarged_in(self) -> Path:
+        """The folder of what rounding may add in a training step, as the reference shows it."""
+        asked = SideRequest(verify=self._request, side=self._reference, folder=self._folder / "enlarged")
+        return self._ask(self._reference.track, enlarging.enlarge, asked)
+
+    def _may_be_enlarged(self, failure: RungResult) -> bool:
+        """Tell whether rounding is enlarged so far that a step may show it of any number."""
+        is_small = (failure.difference or 0.0) <= ENLARGED_AT_MOST
+        return is_small and evidence.load(Enlarged, self._enlarged_in).is_seen
+
+    @cached_property
     def _leader(self) -> Path | None:
         asked = LeadRequest(verify=self._request, side=self._reference, folder=self._folder / "leader")
         return self._ask(self._reference.track, following.lead, asked)
@@ -170,13 +186,14 @@ class SecondLook:
                 leader=self._leader,
                 followed=followed,
                 draw=draw,
+                rounds=evidence.load(Enlarged, self._enlarged_in).is_seen,
             )
             found.append(evidence.load(kind, self._ask(self._reference.track, task, asked)))
         return found
 
 
 def _is_beyond_rounding(torch: Trace, keras: Trace) -> bool:
-    """Return whether the first step differs in a number whose gradient is no rounding.
+    """Return whether the first step differs in a number whose gradient is no rounding, unless that is much enlarged.
 
     It is a step from common weights already.
     """

@@ -80,16 +80,24 @@ class Trace:
 
 
 def same_losses(torch: Trace, keras: Trace) -> tuple[list[float], list[float]]:
-    """Return the losses of both sides that must be equal: as they are, unless one side alone has penalties.
+    """Return the losses of both sides that must be equal: as they are, unless one side alone states penalties.
 
     What Keras' regularizers add to the loss, torch's optimizers may add to the gradients. No loss of torch holds it
-    then, and the updates show whether both do the same.
+    then, and the updates show whether both do the same. What torch's side alone states, a training step of Keras' own
+    may add; gradients and updates show it, whether or not the loss that the step tells holds it.
     """
-    return (
-        (torch.losses, keras.losses)
-        if bool(torch.penalties) == bool(keras.penalties)
-        else (torch.pure_losses, keras.pure_losses)
-    )
+    if bool(torch.penalties) == bool(keras.penalties):
+        return torch.losses, keras.losses
+    if keras.penalties:
+        return torch.losses, keras.pure_losses
+    return torch.losses if _is_nearer(
+        keras.losses, torch.losses, torch.pure_losses
+    ) else torch.pure_losses, keras.losses
+
+
+def _is_nearer(losses: list[float], one: list[float], other: list[float]) -> bool:
+    """Tell which of two series the first of some losses is nearer to."""
+    return bool(losses and one) and abs(losses[0] - one[0]) < abs(losses[0] - other[0])
 
 
 def epochs_in_words(trace: Trace) -> str:

@@ -50,7 +50,7 @@ class PoolPartlyHere(WorkerPool):
                 return task(request, self._reporting(on_progress))
             except (UserError, WorkerDiedError):
                 raise
-            except Exception as error:
+            except Exception as error:  # whatever a task raises: in a worker it would end the task alone
                 raise WorkerDiedError(f"{track}, in this process, failed: {one_line(error)}") from error
 
     def each(

@@ -23,7 +23,7 @@ class WorkerPool:
     `device` is auto, cpu or cuda; `threads` limits the threads of an operation, None for one per core; all workers
     keep the descriptors `inherited` open. With `one_per_track` a track has one worker, whatever its role: fewer
     processes, where it does not matter that one has done something else before. A worker without a track keeps its
-    role, as it may have imported anything. `quick_to_compile` as for `worker_environment`.
+    role, as it may have imported anything. `quick_to_compile` and `as_it_is` as for `worker_environment`.
     """
 
     def __init__(
@@ -33,9 +33,10 @@ class WorkerPool:
         inherited: Sequence[int] = (),
         one_per_track: bool = False,
         quick_to_compile: bool = False,
+        as_it_is: bool = False,
     ):
         self._device, self._threads, self._inherited = device, threads, tuple(inherited)
-        self._one_per_track, self._quick_to_compile = one_per_track, quick_to_compile
+        self._one_per_track, self._quick_to_compile, self._as_it_is = one_per_track, quick_to_compile, as_it_is
         self._running: dict[Key, Worker] = {}
         self._locks: defaultdict[Key, Lock] = defaultdict(Lock)
         self._stopped = False
@@ -72,7 +73,7 @@ class WorkerPool:
                 return worker.call(task, request, on_progress)
             except UserError:
                 raise
-            except BaseException:
+            except BaseException:  # Ctrl-C too: a worker in the midst of a task takes no other one
                 self._running.pop(key, None)
                 worker.__exit__()
                 raise
@@ -81,7 +82,7 @@ class WorkerPool:
         if self._stopped:
             raise WorkerDiedError("the workers were stopped.")
         if key not in self._running:
-            own = key[0], self._device, self._threads, self._inherited, self._quick_to_compile, key[2]
+            own = key[0], self._device, self._threads, self._inherited, self._quick_to_compile, key[2], self._as_it_is
             self._running[key] = Worker(*own)
         return self._running[key]
 
@@ -99,7 +100,7 @@ class WorkerPool:
                 return {side: future.result() for side, future in futures.items()}
             except UserError:
                 raise
-            except BaseException:
+            except BaseException:  # Ctrl-C too: what the others are at is in vain
                 self._kill()
                 threads.shutdown(cancel_futures=True)
                 self.end()  # of those that were killed; the next call starts new ones

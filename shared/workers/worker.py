@@ -65,7 +65,7 @@ def _do(call: Call, answers: TextIO) -> None:
             door.narrow_again()
     except UserError as error:
         _write(Failure(str(error), of_user=True), answers)
-    except Exception as error:
+    except Exception as error:  # whatever a task raises is told to who waits for its answer
         traceback.print_exc()
         _write(_failure(error), answers)
     else:

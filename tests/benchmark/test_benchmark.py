@@ -39,14 +39,16 @@ def test_every_track_is_there_as_a_learner_writes_it_as_a_run_does_it_and_with_l
     assert [(one.name, one.tuning.words) for one in found] == [
         ("torch script", "as it is"),
         ("keras:tensorflow script", "as it is"),
-        ("keras:tensorflow fast", "as it is"),
-        ("keras:tensorflow fast tuned", "xla"),
-        ("keras:tensorflow sprint", "as it is"),
-        ("keras:tensorflow sprint tuned", "xla"),
+        ("keras:tensorflow fast plain", "as it is"),
+        ("keras:tensorflow fast", "several steps"),
+        ("keras:tensorflow fast tuned", "several steps, xla"),
+        ("keras:tensorflow sprint plain", "as it is"),
+        ("keras:tensorflow sprint", "several steps"),
+        ("keras:tensorflow sprint tuned", "several steps, xla"),
         ("torch fast plain", "as it is"),
-        ("torch fast", "channels last, fused, unfilled, kept memory"),
+        ("torch fast", "channels last, fused, pool first, unfilled, kept memory"),
         ("torch sprint plain", "as it is"),
-        ("torch sprint", "channels last, fused, unfilled, kept memory"),
+        ("torch sprint", "channels last, fused, pool first, unfilled, kept memory"),
     ]
 
 
@@ -196,7 +198,10 @@ def test_only_those_at_the_target_are_compared_with_the_script():
 def test_the_text_says_what_was_measured():
     said = text.text(made(0.99))
 
-    assert "torch fast  float32    channels last, fused, unfilled, kept memory  2,000 [1,900, 2,100]  25%" in said
+    assert (
+        "torch fast  float32    channels last, fused, pool first, unfilled, kept memory  2,000 [1,900, 2,100]  25%"
+        in said
+    )
     assert "0.9920 [0.9920, 0.9920]" in said
     assert said.endswith("2 rounds of 50 steps, in turns; the machine multiplies matrices with 80 GFLOP/s in float32")
 
@@ -208,7 +213,7 @@ def test_the_tables_are_markdown():
 
 
 def test_the_text_says_what_a_run_switches_on_by_itself():
-    assert "torch: a run switches on channels last, fused, unfilled, kept memory" in text.text(made(None))
+    assert f"torch: a run switches on {BY_DEFAULT['torch'].words}" in text.text(made(None))
 
 
 def test_a_page_shows_every_contestant_and_the_command(tmp_path: Path):

@@ -161,12 +161,12 @@ def test_a_run_folder_is_converted_with_its_own_settings(twotrack, run, tmp_path
 
 def test_the_weights_file_of_a_run_stands_for_the_run(run, tmp_path):
     folder, file = (
-        converting._run_folder(
+        converting._source(
             converting.ConversionRequest(path, "mnist_cnn", {"dropout": "0.5"}, "torch", tmp_path / "a.pt")
         )
         for path in (run, run / "weights.safetensors")
     )
-    assert folder == file == (run, SETTINGS | {"dropout": "0.5"})
+    assert folder == file == (run, chapters.get("mnist_cnn").variant(settings=SETTINGS | {"dropout": "0.5"}))
 
 
 @pytest.mark.parametrize(
@@ -243,6 +243,15 @@ def test_what_cannot_be_done_is_refused_before_a_framework_starts(
     assert err.startswith(f"error: {expected.format(**places)}")
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_latest_run_needs_no_chapter(twotrack, workers, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("twotrack.shared.runs.chosen.ROOT", run.parent)
+    latest, named = tmp_path / "latest.safetensors", tmp_path / "named.safetensors"
+    code, _, err = twotrack("convert", "latest:mnist_cnn:torch", "--to", "torch", "--out", latest, workers=workers)
+    assert (code, err) == (0, "")
+    twotrack("convert", run, "--chapter", "mnist_cnn", "--to", "torch", "--out", named, workers=workers)
+    assert latest.read_bytes() == named.read_bytes()
 
 
 def test_a_run_of_another_chapter_is_refused(run, tmp_path):

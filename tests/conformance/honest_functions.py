@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.conformance.planted import modules
 from twotrack import Input, Pair, RMSprop
 
 TIME, WIDTH, WORDS = 6, 4, 9
@@ -192,4 +193,38 @@ def _torch_cosine() -> Any:
 
 COSINE = Pair(_keras_cosine, _torch_cosine, (7,), loss="cross_entropy")
 
-HONEST = ("TEXT_CONVOLUTIONS", "SINE_POSITIONS", "PIXEL_SHUFFLE", "COSINE")
+# === A batch of a size of its own ===
+
+
+def _keras_eight_rows() -> Any:
+    """Reshape by the number of rows that the Input states: the model takes no other."""
+    import keras
+    from keras import layers
+
+    given = keras.Input(batch_shape=(8, 4, 6))
+    x = layers.Dense(5, activation="relu", name="hidden")(given)
+    x = keras.ops.reshape(x, (given.shape[0], 20))
+    return keras.Model(given, layers.Dense(3, name="last")(layers.Dropout(0.2)(x)))
+
+
+_torch_any_rows = modules(
+    hidden=lambda nn: nn.Linear(6, 5),
+    relu=lambda nn: nn.ReLU(),
+    flat=lambda nn: nn.Flatten(),
+    drop=lambda nn: nn.Dropout(0.2),
+    last=lambda nn: nn.Linear(20, 3),
+)
+_torch_tanh = modules(
+    hidden=lambda nn: nn.Linear(6, 5),
+    tanh=lambda nn: nn.Tanh(),
+    flat=lambda nn: nn.Flatten(),
+    drop=lambda nn: nn.Dropout(0.2),
+    last=lambda nn: nn.Linear(20, 3),
+)
+EIGHT_ROWS = Pair(_keras_eight_rows, _torch_any_rows, (4, 6), batch_size=8)
+OTHER_ACTIVATION = Pair(_keras_eight_rows, _torch_tanh, (4, 6), batch_size=8)
+"""The same, wrong."""
+FIVE_ROWS = Pair(_keras_eight_rows, _torch_any_rows, (4, 6), batch_size=5)
+"""What cannot be done."""
+
+HONEST = ("TEXT_CONVOLUTIONS", "SINE_POSITIONS", "PIXEL_SHUFFLE", "COSINE", "EIGHT_ROWS")

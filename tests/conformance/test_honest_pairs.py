@@ -3,7 +3,8 @@
 import pytest
 
 from tests.conformance import honest, honest_functions, honest_images, honest_masks, honest_sequences
-from tests.support.turns import MOSTLY_QUICKEST, in_turn
+from tests.support.turns import MOSTLY_QUICKEST, QUICKEST, in_turn
+from twotrack.shared.errors import UserError
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
 
@@ -15,6 +16,18 @@ HONEST = [f"{module.__name__}:{name}" for module in MODULES for name in module.H
 def test_an_honest_pair_raises_no_alarm(name: str, track: str, ladder: Ladder) -> None:
     (result,) = ladder.climb(VerifyRequest(name=name), lambda *_: None, [track])
     assert result.passed, result.rungs[-1].detail
+
+
+def test_a_model_that_states_its_batch_is_looked_at_in_such_batches_and_no_other_is_asked_of_it(
+    ladder: Ladder,
+) -> None:
+    def request(name: str) -> VerifyRequest:
+        return VerifyRequest(name=f"tests.conformance.honest_functions:{name}", until="forward", causes="none")
+
+    (wrong,) = ladder.climb(request("OTHER_ACTIVATION"), lambda *_: None, [QUICKEST])
+    assert (wrong.rungs[-1].rung, wrong.passed) == ("forward", False)
+    with pytest.raises(UserError, match=r"states batches of 8 and takes no other.*say batch_size=8"):
+        ladder.climb(request("FIVE_ROWS"), lambda *_: None, [QUICKEST])
 
 
 def test_a_kernel_of_one_filter_has_gradients_in_float64_on_every_backend(ladder: Ladder) -> None:

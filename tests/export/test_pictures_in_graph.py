@@ -96,7 +96,7 @@ def pillows_orientation(file: bytes) -> int:
         image.load()
         try:
             said = image.getexif().get(274, 1)
-        except Exception:
+        except Exception:  # of damaged EXIF Pillow raises whatever it stumbles over
             return 1
     return int(said) if said in range(1, 9) else 1
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.hunt.family import HONEST, Case
-from tests.hunt.network import Body, ByMode, Site, Step, around, dense, keras_layer
+from tests.hunt.network import Body, ByMode, Site, Step, around, dense
+from tests.hunt.stochastic_depth import keras_depth, torch_depth
 from tests.hunt.wrong_random import DRAWS, KINDS, keras_drops, recurrent, self_attention, torch_drops, torch_elements
 from tests.support.families import Draw
 from twotrack import Input
@@ -83,38 +84,16 @@ def same_depth(draw: Draw) -> Case:
     )
     keras_form = draw.one_of("keras", "uniform", "layer")
 
-    def keras_block(k: Any, n: str) -> Any:
-        seed = k.random.SeedGenerator(1)
+    def by_example(size: Any) -> tuple:
+        return size, 1
 
-        def drop(x: Any, mode: bool) -> Any:
-            if not mode:
-                return x
-            drawn = k.random.uniform((k.ops.shape(x)[0], 1), dtype=x.dtype, seed=seed)
-            return x * k.ops.cast(drawn >= rate, x.dtype) / (1 - rate)
+    def keras_layers(k: Any, n: str) -> Any:
+        inner = k.layers.Dense(width, activation="tanh", name="inner")
+        return lambda x: x + k.layers.Dropout(rate, noise_shape=(None, 1), name="drop")(inner(x))
 
-        def call(x: Any) -> Any:
-            y = k.layers.Dense(width, activation="tanh", name="inner")(x)
-            if keras_form == "layer":
-                return x + k.layers.Dropout(rate, noise_shape=(None, 1), name="drop")(y)
-            return x + keras_layer(k, "drop", drop)(y)
-
-        return call
-
-    def torch_block(t: Any) -> Any:
-        class Block(t.nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.inner = t.nn.Linear(width, width)
-
-            def forward(self, x: Any) -> Any:
-                y = self.inner(x).tanh()
-                if self.training:
-                    y = y * (t.rand(len(x), 1, dtype=x.dtype) >= rate) / (1 - rate)
-                return x + y
-
-        return Block()
-
-    steps = [dense("first", features, width), Step("block", keras_block, torch_block), dense("last", width, 3)]
+    keras_block = keras_layers if keras_form == "layer" else keras_depth(width, rate, by_example)
+    block = Step("block", keras_block, torch_depth(width, rate, by_example))
+    steps = [dense("first", features, width), block, dense("last", width, 3)]
     return Body({"input": Input((features,))}, steps).case(draw, DRAWS, rename={"block.inner": "inner"})
 
 

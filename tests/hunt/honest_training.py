@@ -1,6 +1,5 @@
 """Honest pairs: losses and optimizers that are one, written in two ways."""
 
-from math import cos, pi
 from typing import Any
 
 from tests.hunt.family import HONEST, Case, Reveal
@@ -11,8 +10,10 @@ from tests.hunt.wrong_optimizers import (
     base,
     before_step,
     behind_step,
+    keras_cosine,
     keras_optimizer,
     torch_clip,
+    torch_cosine,
     torch_optimizer,
 )
 from tests.hunt.wrong_optimizers import case as with_optimizer
@@ -67,22 +68,9 @@ def same_drop(draw: Draw) -> Case:
 @HONEST.add("optimizer", "a cosine on both sides, with its end")
 def same_cosine(draw: Draw) -> Case:
     steps, rate = draw.whole("steps", 5, 300), draw.real("rate", 1e-3, 1e-1)
-
-    def schedule(k: Any) -> Any:
-        return k.optimizers.schedules.CosineDecay(rate, steps)
-
-    def follow(torch: Any, optimizer: Any, parameters: list) -> None:
-        done = [0]
-
-        def set_rate(*_: Any) -> None:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * (1 + cos(pi * min(done[0], steps) / steps)) / 2
-            done[0] += 1
-
-        optimizer.register_step_pre_hook(set_rate)
-
     keras, torch = base(draw, rate)
-    return with_optimizer(draw, keras(schedule), torch(follow), Reveal(by="optimizer", steps=steps + 5))
+    staying = torch(torch_cosine(rate, steps, stays=True))
+    return with_optimizer(draw, keras(keras_cosine(rate, steps)), staying, Reveal(by="optimizer", steps=steps + 5))
 
 
 @HONEST.add("optimizer", "averaged weights by the same formula on both sides")

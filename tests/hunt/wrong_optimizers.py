@@ -1,6 +1,7 @@
 """Wrong pairs whose optimizers part late, or at gradients that are large, tiny or zero."""
 
 from collections.abc import Callable, Mapping
+from math import cos, pi
 from typing import Any
 
 from tests.hunt.family import WRONG, Case, Reveal
@@ -230,24 +231,31 @@ def late_drop(draw: Draw) -> Case:
 @WRONG.add("step number", "a cosine that rises again behind its end, against one that stays")
 def cosine_end(draw: Draw) -> Case:
     steps, rate = draw.whole("steps", 25, 500), draw.real("rate", 1e-3, 1e-1)
+    keras, torch = base(draw, rate)
+    rising = torch(torch_cosine(rate, steps, stays=False))
+    return case(draw, keras(keras_cosine(rate, steps)), rising, Reveal(by="optimizer", steps=steps + 5))
 
-    def schedule(k: Any) -> Any:
-        return k.optimizers.schedules.CosineDecay(rate, steps)
+
+def keras_cosine(rate: float, steps: int) -> Callable[[Any], Any]:
+    """Return what makes a cosine of Keras', which stays at its end."""
+    return lambda k: k.optimizers.schedules.CosineDecay(rate, steps)
+
+
+def torch_cosine(rate: float, steps: int, stays: bool) -> Callable[[Any, Any, list], None]:
+    """Let an optimizer of torch's follow a cosine that stays at its end, or rises again behind it."""
 
     def follow(torch: Any, optimizer: Any, parameters: list) -> None:
-        from math import cos, pi
-
         done = [0]
 
         def set_rate(*_: Any) -> None:
+            place = min(done[0], steps) if stays else done[0]
             for group in optimizer.param_groups:
-                group["lr"] = rate * (1 + cos(pi * done[0] / steps)) / 2
+                group["lr"] = rate * (1 + cos(pi * place / steps)) / 2
             done[0] += 1
 
         optimizer.register_step_pre_hook(set_rate)
 
-    keras, torch = base(draw, rate)
-    return case(draw, keras(schedule), torch(follow), Reveal(by="optimizer", steps=steps + 5))
+    return follow
 
 
 @WRONG.add("step number", "momentum with the learning rate inside or outside, apart when the rate drops late")

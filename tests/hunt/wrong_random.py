@@ -1,6 +1,7 @@
 """Wrong pairs that differ in what is drawn: kind, rate, shape of the mask, or place, while inference is equal."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tests.hunt.family import WRONG, Case, Reveal
@@ -18,6 +19,7 @@ from tests.hunt.network import (
     tanh,
     torch_module,
 )
+from tests.hunt.stochastic_depth import keras_depth, torch_depth
 from tests.support.families import Draw
 from twotrack import Input
 
@@ -298,36 +300,10 @@ def stochastic_depth(draw: Draw) -> Case:
     def shape(kind: str, size: Any) -> tuple:
         return {"examples": (size, 1), "elements": (size, width), "batch": (1, 1)}[kind]
 
-    def keras_block(k: Any, n: str) -> Any:
-        seed = k.random.SeedGenerator(1)
-
-        def drop(x: Any, mode: bool) -> Any:
-            if not mode:
-                return x
-            drawn = k.random.uniform(shape(one, k.ops.shape(x)[0]), dtype=x.dtype, seed=seed)
-            return x * k.ops.cast(drawn >= rate, x.dtype) / (1 - rate)
-
-        def call(x: Any) -> Any:
-            y = k.layers.Dense(width, activation="tanh", name="inner")(x)
-            return x + keras_layer(k, "drop", drop)(y)
-
-        return call
-
-    def torch_block(t: Any) -> Any:
-        class Block(t.nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.inner = t.nn.Linear(width, width)
-
-            def forward(self, x: Any) -> Any:
-                y = self.inner(x).tanh()
-                if self.training:
-                    y = y * (t.rand(shape(other, len(x)), dtype=x.dtype) >= rate) / (1 - rate)
-                return x + y
-
-        return Block()
-
-    steps = [dense("first", features, width), Step("block", keras_block, torch_block), dense("last", width, 3)]
+    block = Step(
+        "block", keras_depth(width, rate, partial(shape, one)), torch_depth(width, rate, partial(shape, other))
+    )
+    steps = [dense("first", features, width), block, dense("last", width, 3)]
     return Body({"input": Input((features,))}, steps).case(draw, DRAWS, rename={"block.inner": "inner"})
 
 

@@ -4,6 +4,8 @@ The full simulation is `python -m tests.logs.simulation`; here are few repetitio
 less than once in 10,000 times.
 """
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -57,14 +59,15 @@ def test_the_correlation_is_that_of_the_process_and_a_shift_is_none():
     white = generator.normal(size=4000)
     white[2000:] += 3
 
-    assert noise.correlation(values).likely == pytest.approx(0.7, abs=0.05)
-    assert noise.correlation(white).likely < 0.2
+    assert noise.correlation(values).likely == pytest.approx(0.7, abs=4 * np.sqrt((1 - 0.7**2) / 4000))
+    assert noise.correlation(white).likely < 4 / np.sqrt(4000)
 
 
 def test_the_noise_of_a_step_is_that_of_the_process_whatever_the_trend():
+    """The median of 4,000 second differences, which correlate by -2/3 and 1/6, has a standard error of 2.6 %."""
     values = processes.curve(4000) + 0.05 * np.random.default_rng(0).normal(size=4000)
 
-    assert noise.step_noise(values) == pytest.approx(0.05, rel=0.1)
+    assert noise.step_noise(values) == pytest.approx(0.05, rel=4 * 0.026)
 
 
 def test_a_p_value_is_that_of_the_sign_test_where_only_one_window_fits():
@@ -120,8 +123,9 @@ def test_differences_that_grow_from_rounding_are_rounding():
 
     assert found.status == "rounding"
     assert "doubling every" in found.detail
+    slope = 1.11 / np.sqrt(400) / (400 / np.sqrt(12))  # standard error: the log of a normal's size deviates by 1.11
     doubling = float(found.detail.split("doubling every ")[1].split()[0])
-    assert doubling == pytest.approx(60 * np.log(2), rel=0.3)
+    assert doubling == pytest.approx(60 * np.log(2), rel=4 * slope * 60)
 
 
 def test_a_jump_out_of_rounding_is_the_exact_step_and_no_rounding():
@@ -167,8 +171,11 @@ def test_another_unit_is_recognised_with_its_evidence(change, kind: str, value: 
     found = examined(first, change(second))
 
     assert found.status == "parts"
-    assert f"a {kind} of " in found.relation
-    assert float(found.relation.split(" of ")[1].split()[0]) == pytest.approx(value, rel=0.05)
+    estimate = re.search(rf"a {kind} of ([\d.]+) ± ([\d.]+)", found.relation)
+    assert estimate
+    middle, error = map(float, estimate.groups())
+    assert middle == pytest.approx(value, abs=error)
+    assert error < 0.03 * value
 
 
 def test_a_worse_training_is_no_other_unit():

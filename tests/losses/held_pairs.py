@@ -39,6 +39,40 @@ def keras_dense(regularizer: str = "", constraint: str = "", activity: float = 0
     return build
 
 
+def keras_own(where: str = "compute_loss", biases: bool = False) -> Callable[[], Any]:
+    """Return a model whose own method adds an L2 penalty, which no layer states."""
+
+    def build() -> Any:
+        import keras
+
+        class Penalised(keras.Sequential):
+            def penalty(self) -> Any:
+                held = [one for one in self.trainable_variables if biases or "kernel" in one.name]
+                return C * sum(keras.ops.sum(keras.ops.square(one)) for one in held)
+
+        class InLoss(Penalised):
+            def compute_loss(self, *given: Any, **more: Any) -> Any:
+                return super().compute_loss(*given, **more) + self.penalty()
+
+        class InStep(Penalised):
+            """As a loop on PyTorch; the loss that it tells is without the penalty."""
+
+            def train_step(self, data: Any) -> Any:
+                x, y = data
+                self.zero_grad()
+                loss = self.compute_loss(x, y, self(x, training=True))
+                (loss + self.penalty()).backward()
+                self.optimizer.apply([one.value.grad for one in self.trainable_weights], self.trainable_weights)
+                self._loss_tracker.update_state(loss)
+                return {"loss": loss}
+
+        kind = {"compute_loss": InLoss, "train_step": InStep}[where]
+        return kind(plain().layers)
+
+    plain = keras_dense()
+    return build
+
+
 keras_lstm = sequential(lambda k: k.Input((4, 3)), lambda k: k.LSTM(5, name="lstm"), lambda k: k.Dense(2, name="out"))
 keras_conv = sequential(
     lambda k: k.Input((6, 6, 2)),
@@ -131,6 +165,8 @@ HONEST: dict[str, Pair] = {
     "Keras' layers bring a maximum norm": pair(
         keras_dense("", "max"), constraints=(MaxNorm(limit=0.6, sides="torch"),)
     ),
+    "Keras' compute_loss adds L2": pair(keras_own(), (L2(C, sides="torch"),), optimizer=Adam(1e-2)),
+    "Keras' train_step adds L2": pair(keras_own("train_step"), (L2(C, sides="torch"),)),
     "what a layer gives": pair(penalties=(Activity("hidden", l2=C, l1=C, torch_layer="tanh"),)),
     "Keras' layer brings a penalty of what it gives": pair(
         keras_dense(activity=C), penalties=(Activity("hidden", l2=C, sides="torch", torch_layer="tanh"),)
@@ -142,6 +178,12 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
     "biases too, by hand in torch": (
         pair(keras_dense("L2"), (CustomPenalty(l2_by_hand(C, True)),)),
         "gradients", "nothing in Keras and 0.01 * sum(w^2) in torch",
+    ),
+    "half of what Keras' compute_loss adds": (
+        pair(keras_own(), (L2(C / 2, sides="torch"),)), "gradients", "its own compute_loss()",
+    ),
+    "biases too, in Keras' compute_loss": (
+        pair(keras_own(biases=True), (L2(C, sides="torch"),)), "gradients", "its own compute_loss()",
     ),
     "L1 in Keras, L2 in torch": (
         pair(keras_dense("L1"), (L2(C, sides="torch"),)),

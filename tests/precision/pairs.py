@@ -158,22 +158,6 @@ def _torch_normalised_mean_in_half(features: int) -> Any:
     return Model()
 
 
-def torch_attention_under_autocast() -> Any:
-    import torch
-    from torch import nn
-
-    class Cast(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = _torch_attention()
-
-        def forward(self, given: Any) -> Any:
-            with torch.autocast("cpu", torch.bfloat16):
-                return self.inner(given)
-
-    return Cast()
-
-
 def _pair(keras: Any, torch: Any, **more: Any) -> Pair:
     return Pair(keras, torch, (STEPS, WIDTH), loss="mean_squared_error", **more)
 
@@ -183,7 +167,6 @@ FLOAT16_SOFTMAX = _pair(keras_attention, torch_attention_with_float16_softmax)
 KERAS_FLOAT16_SOFTMAX = _pair(keras_attention_with_float16_softmax, torch_attention)
 FLOAT32_SOFTMAX = _pair(keras_attention, torch_attention_with_float32_softmax)
 CAST = _pair(keras_attention, torch_attention_cast)
-AUTOCAST = _pair(keras_attention, torch_attention_under_autocast)
 HALF_SUMS = Pair(keras_sums, torch_sums_in_half, (TERMS,), loss="mean_squared_error")
 OPAQUE_MEAN_32, OPAQUE_MEAN_16 = (
     Pair(partial(_keras_normalised_mean, features), partial(_torch_normalised_mean_in_half, features), (ROWS, 4))

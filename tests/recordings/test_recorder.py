@@ -285,7 +285,6 @@ def torch_build():
 
 PAIR = Pair(keras_build, torch_build, (6, 6, 2), loss="cross_entropy", rename={{"fc": "out"}})
 """
-FUNCTION = "torch_build", "--input-shape", "6,6,2"
 
 
 @pytest.fixture(scope="module")

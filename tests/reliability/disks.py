@@ -62,7 +62,7 @@ def _full(victim: Victim, place: Path, size: int) -> str:
         code, said = run(place, victim.again(place) or victim.command)
         assert code == 0, f"done again with room it ends with {code}: {said[-300:]}"
         victim.check(place, True)
-    except Exception as error:
+    except Exception as error:  # whatever goes wrong is the outcome, and is counted
         return f"{where}: {type(error).__name__}: {error}"
     return "refused"
 

@@ -202,7 +202,7 @@ def _lived(place: Path, draw: Draw, kinds: Sequence[str], steps: int, number: in
                 history.begin(str(draw.choice(kinds)))
         history.let_end()
         _require_whole(place)
-    except Exception as error:
+    except Exception as error:  # whatever goes wrong is the outcome, and is counted
         return f"number {number}: {type(error).__name__}: {error}; after {history.told}"
     finally:
         history.end()

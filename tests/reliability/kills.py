@@ -75,7 +75,7 @@ def _outcome(victim: Victim, place: Path, how: str, moment: float, whole: Conten
             code, said = run(place, again)
             assert code == 0, f"done again it ends with {code}: {said[-300:]}"
         assert victim.check(place, True) == whole, "done again it has other bits"
-    except Exception as error:
+    except Exception as error:  # whatever goes wrong is the outcome, and is counted
         return f"{where}: {type(error).__name__}: {error}"
     return "right"
 

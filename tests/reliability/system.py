@@ -51,7 +51,7 @@ def _outcome(told: Told, one: Trouble, place: Path, moment: float) -> str:
         assert "Traceback" not in said, f"a traceback: {said[-600:]}"
         errors = [line for line in said.splitlines() if line.lower().startswith("error:")]
         assert len(errors) == 1, f"said {said[-300:]!r}"
-    except Exception as error:
+    except Exception as error:  # whatever goes wrong is the outcome, and is counted
         troubles.open_again(place)
         return f"{where}: {type(error).__name__}: {error}"
     return "refused"

@@ -41,9 +41,9 @@ class Tally:
         except UserError as error:
             said = str(error)
             self.count(kind, "refused" if 10 < len(said) < LONGEST_MESSAGE else f"{damaged}: said {said[:80]!r}")
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: whatever a reader raises is the outcome, and is counted
             self.count(kind, f"{damaged}: {type(error).__name__}: {str(error)[:200]}")
         else:
             self.count(kind, "right")

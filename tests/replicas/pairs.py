@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twotrack import EMA, SGD, Adam, AdamW, ClipGlobalNorm, ClipValue, CustomLoss, Huber, Pair, Sophia
+from twotrack import EMA, SGD, Adam, AdamW, ClipGlobalNorm, ClipValue, CustomLoss, Huber, Input, Pair, Sophia
 
 ROWS = 9
 """Of a batch: two replicas get 5 and 4."""
@@ -85,6 +85,49 @@ def _torch_layer_norm(nn: Any) -> dict[str, Any]:
     return {"hidden": nn.Linear(6, 16), "norm": nn.LayerNorm(16), "tanh": nn.Tanh(), "head": nn.Linear(16, 3)}
 
 
+TOKENS = Input((5,), "tokens", 4)
+
+
+def _keras_masked() -> Any:
+    """Normalise what is no padding, which Keras does by hand under a mask."""
+    import keras
+    from keras import layers
+
+    given = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(4, 6, mask_zero=True, name="words")(given)
+    x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name="norm")(x)
+    return keras.Model(given, layers.Dense(3, name="head")(layers.GlobalAveragePooling1D()(x)))
+
+
+def _torch_masked() -> Any:
+    import torch
+    from torch import nn
+
+    class Norm(nn.BatchNorm1d):
+        def forward(self, x: Any, real: Any) -> Any:
+            mean, variance = self.running_mean, self.running_var
+            if self.training:
+                count, axes = real.sum() + 1e-7, (0, 1)
+                mean = (x * real).sum(axes) / count
+                variance = ((x - mean).square() * real).sum(axes) / count
+                with torch.no_grad():
+                    self.running_mean.lerp_(mean, 0.1)
+                    self.running_var.lerp_(variance, 0.1)
+            return (x - mean) / (variance + 1e-5).sqrt() * self.weight + self.bias
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.norm, self.head = nn.Embedding(4, 6), Norm(6), nn.Linear(6, 3)
+
+        def forward(self, tokens: Any) -> Any:
+            real = (tokens != 0).unsqueeze(-1)
+            x = self.norm(self.words(tokens), real)
+            return self.head((x * real).sum(1) / real.sum(1))
+
+    return Network()
+
+
 def _keras_sum() -> Any:
     import keras
 
@@ -130,3 +173,5 @@ SCALAR = _pair(_dense, _torch_dense, loss=CustomLoss(_keras_scalar, _torch_mean,
 SPECIFIED = _pair(_dense, _torch_dense, loss=Huber(delta=0.5))
 """A loss that twotrack writes itself, in Keras too."""
 CENTRED = _pair(_centred, _torch_centred)
+MASKED = Pair(keras=_keras_masked, torch=_torch_masked, input_shape=TOKENS, batch_size=ROWS)
+"""Statistics of a share alone on every track but JAX, whatever it is asked for."""

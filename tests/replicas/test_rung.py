@@ -99,6 +99,7 @@ CAUSES = {
     ("SUMMED", "sum"): ("torch", "keras:torch"),
     ("SCALAR", "scalar"): ("keras:tensorflow",),
     ("CENTRED", "whole"): ("torch", "keras:tensorflow", "keras:torch"),
+    ("MASKED", "whole"): ("torch", "keras:tensorflow"),
 }
 """Of pairs that frameworks do not train on several replicas as on one: by pair and cause, where."""
 

@@ -50,3 +50,11 @@ def test_what_is_not_there_is_named_with_what_is(folder: Path, named: str, messa
     done = in_process("predict", named, "--test", folder=folder, check=False)
     assert done.code != 0
     assert message in " ".join(done.stderr.split())
+
+
+def test_the_latest_run_is_converted_as_the_folder_would_be(folder: Path) -> None:
+    """A run needs no --chapter; a run of another chapter than --chapter says so by the folder that was found."""
+    done = in_process("convert", "latest:mnist_cnn:torch", "--chapter", "churn_mlp", "--to", "torch",
+                      "--out", folder / "a.pt", folder=folder, check=False)  # fmt: skip
+    assert done.code == 2
+    assert "'runs/first' holds weights of the chapter 'mnist_cnn', not of 'churn_mlp'" in " ".join(done.stderr.split())

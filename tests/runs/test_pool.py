@@ -14,6 +14,7 @@ from tests.support.harness_tasks import Death
 from twotrack.shared.errors import UserError, WorkerDiedError
 from twotrack.shared.workers.messages import Progress
 from twotrack.shared.workers.pool import WorkerPool, lent_or_new
+from twotrack.shared.workers.processes import WAITING, worker_environment
 
 
 def gone(pid: int) -> bool:
@@ -43,6 +44,33 @@ def test_workers_get_the_track_the_device_and_the_threads_of_the_pool():
         found = pool.call("keras:jax", tasks.environment, ["KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"])
 
     assert list(found.values()) == ["jax", "-1", "3"]
+
+
+@pytest.mark.parametrize(
+    ("pool", "policy", "spins"),
+    [({"threads": 1}, "PASSIVE", ""), ({}, "", "5000"), ({"as_it_is": True}, "", "")],
+    ids=["with others", "alone", "as it is"],
+)
+def test_threads_wait_as_fits_to_who_else_computes(
+    monkeypatch: pytest.MonkeyPatch, pool: dict, policy: str, spins: str
+):
+    """Those of torch: at work with others they sleep, alone they look for work a moment first."""
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+
+    with WorkerPool("cpu", **pool) as workers:
+        found = workers.call(None, tasks.environment, ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+
+    assert [value or "" for value in found.values()] == [policy, spins]
+
+
+def test_how_threads_wait_is_the_users_to_say(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+
+    environment = worker_environment(None, "cpu", 1)
+
+    assert (environment["OMP_WAIT_POLICY"], environment.get("GOMP_SPINCOUNT")) == ("ACTIVE", None)
 
 
 def test_a_worker_stays_after_a_user_error_and_is_replaced_after_any_other():

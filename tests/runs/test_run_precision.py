@@ -17,8 +17,9 @@ from twotrack.shared.runs.agreement import agreements, why_not_exact
 from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.records import Job
 from twotrack.shared.runs.run_folder import Run
+from twotrack.shared.spec.devices import without_bfloat16
 from twotrack.shared.spec.inputs import ONLY
-from twotrack.shared.spec.track import TRACKS, run_precision, without_bfloat16
+from twotrack.shared.spec.track import TRACKS, run_precision
 from twotrack.shared.weights import initial
 from twotrack.shared.workers.pool import WorkerPool
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.runs import tuning_tasks
+from tests.runs import pooling_tasks, tuning_tasks
 from tests.runs.tuning_tasks import Asked, Trajectory
 from twotrack.shared.spec.optimizers import OPTIMIZERS
 from twotrack.shared.spec.track import TRACKS
@@ -15,8 +15,8 @@ def test_every_track_says_what_a_run_switches_on_and_what_there_is_beside():
     assert set(BY_DEFAULT) == set(MOST) == set(TRACKS)
     assert Tuning().words == "as it is"
     assert {track: tuning.words for track, tuning in BY_DEFAULT.items()} == {
-        "torch": "channels last, fused, unfilled, kept memory",
-        "keras:tensorflow": "as it is",
+        "torch": "channels last, fused, pool first, unfilled, kept memory",
+        "keras:tensorflow": "several steps",
         "keras:jax": "several steps",
         "keras:torch": "unfilled, kept memory",
     }
@@ -36,6 +36,8 @@ def require_equal(tuned: Trajectory, plain: Trajectory) -> None:
     ("track", "chapter", "optimizer"),
     [
         *(("torch", "mnist_cnn", optimizer) for optimizer in OPTIMIZERS),
+        ("keras:tensorflow", "churn_mlp", "adamw"),
+        ("keras:tensorflow", "mnist_cnn", "nesterov"),
         ("keras:jax", "churn_mlp", "adamw"),
         ("keras:torch", "mnist_cnn", "adamw"),
     ],
@@ -77,3 +79,23 @@ def test_fused_updates_take_gradients_and_states_that_lie_otherwise_in_memory(wo
     usual, fused = np.array(workers.call("torch", tuning_tasks.mixed_layouts, None)).reshape(2, -1)
 
     np.testing.assert_allclose(fused, usual, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("network", "order"),
+    [
+        ("plain", ["conv", "pool", "relu"]),
+        ("padded", ["conv", "pool", "relu"]),
+        ("twice", ["conv", "pool", "relu", "pool", "relu"]),
+        ("looked at", []),
+        ("average", []),
+        ("another activation", []),
+        ("branching", []),
+        ("nested", []),
+    ],
+)
+def test_relu_comes_behind_pooling_only_where_that_changes_nothing(workers: WorkerPool, network: str, order: list[str]):
+    found = workers.call("torch", pooling_tasks.exchanged, network)
+
+    assert found.order == order
+    assert found.difference == 0

@@ -81,6 +81,11 @@ def test_inputs_come_from_a_function_of_the_pairs_module(ladder: SharedLadder) -
     assert (result.passed, result.certificate.own) == (True, "your inputs")
 
 
+def test_a_function_of_inputs_that_fails_is_named_with_its_error(ladder: SharedLadder) -> None:
+    with pytest.raises(UserError, match="inputs=failing failed: FileNotFoundError: no data here"):
+        climb(ladder, "own_pairs:BROKEN_FUNCTION", KERAS, until="forward")
+
+
 def test_paths_of_a_pair_are_relative_to_its_module(ladder: SharedLadder) -> None:
     with pytest.raises(UserError, match=rf"expected weights in '{Path(__file__).parent}/no_such_file.pt'"):
         climb(ladder, "own_pairs:NAMED_FILES", KERAS)

@@ -121,7 +121,7 @@ class Slurm:
             self.start_node(name)
         try:
             wait_until(lambda: self.ask("sinfo", "-h", "-o", "%D %t") == f"{len(self._names)} idle", "all nodes idle")
-        except BaseException:
+        except BaseException:  # Ctrl-C too: no daemon stays
             self.__exit__()
             raise
         return self

@@ -61,7 +61,17 @@ def test_batches_of_three_rows_pass_with_the_rounding_that_a_deep_network_makes_
     assert {gap.kind for gap in result.certificate.gaps} <= {GapKind.ROUNDING}
 
 
-def test_what_float32_is_off_says_how_far_training_mode_and_gradients_may_part(workers: WorkerPool) -> None:
+@pytest.mark.slow
+def test_fifty_normalisations_of_five_rows_pass_by_how_far_they_enlarge_rounding(ladder: Ladder) -> None:
+    request = VerifyRequest(name="tests.verify.deep_pairs:DEEPEST", precisions=FOR_THE_VERDICT)
+
+    (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
+
+    assert (result.rungs[-1].rung, result.passed) == ("training", True), result.rungs[-1].detail
+    assert {gap.kind for gap in result.certificate.gaps} == {GapKind.ROUNDING}
+
+
+def test_how_far_rounding_is_enlarged_says_how_far_training_mode_and_gradients_may_part(workers: WorkerPool) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:DEEPER", until="gradients")
 
     with Ladder(["keras:torch"], workers) as ladder:
@@ -107,6 +117,8 @@ def test_a_fault_in_a_deep_network_is_named_with_its_step(gate: Gate, fault: str
         ("OTHER_MOMENTUM", "training", "moving_mean"),
         pytest.param("UNBIASED", "training", "moving_variance", marks=pytest.mark.slow),
         ("OTHER_EPSILON", "forward", "norm"),
+        pytest.param("DEEPEST_OTHER_MOMENTUM", "training", "moving_", marks=pytest.mark.slow),
+        pytest.param("DEEPEST_OTHER_EPSILON", "forward", "norm25", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_number_in_a_normalisation_of_many_is_found(pair: str, rung: str, where: str, ladder: Ladder) -> None:
@@ -141,7 +153,8 @@ def followed(second: float = 0.0, **changes: object) -> Followed:
 
 def explained(size: float) -> list[Explained]:
     sizes = {"1 a.kernel": np.array([size])}
-    return [Explained(sizes, sizes), Explained({"1 a.kernel": np.zeros(1)}, {"1 a.kernel": np.zeros(1)})]
+    still = {"1 a.kernel": np.zeros(1)}
+    return [Explained(sizes, sizes, LED.losses), Explained(still, still, LED.losses)]
 
 
 def test_a_side_that_steps_as_the_leader_does_has_no_difference() -> None:
@@ -190,6 +203,24 @@ def test_two_sides_may_part_as_far_as_one_parts_from_itself_and_no_further(apart
     result = judge_free_run(FreeRun([0.0, 0.0], [1e-15, apart]), LED, followed(), strayed)
 
     assert result.passed == passes, result.detail
+
+
+def test_what_rounding_has_left_no_digit_of_is_an_exception_and_not_compared() -> None:
+    lost = [Strayed([1.0, 0.5], [1e-15, 5.0])] * 2
+
+    result = judge_free_run(FreeRun([0.0, 0.0], [1e-15, 3e3]), LED, followed(), lost)
+
+    assert result.passed
+    assert [gap.detail[:16] for gap in result.gaps] == ["from step 2 on r"]
+    assert not judge_free_run(FreeRun([0.0, 0.0], [1e-8, 3e3]), LED, followed(), lost).passed
+
+
+def test_a_loss_may_differ_by_what_rounding_makes_of_it_and_no_more() -> None:
+    moved = [Explained(losses=[1.0, 0.5 + 1e-7])]
+
+    assert find_difference(LED, followed(losses=[1.0, 0.5 + 1e-7]), moved) is None
+    assert find_difference(LED, followed(losses=[1.0, 0.5 + 1e-6]), moved) is not None
+    assert find_difference(LED, followed(losses=[1.0, 0.6]), [Explained(losses=[1.0, 0.9])]) is not None
 
 
 def test_sides_that_part_where_rounding_does_not_grow_are_refused() -> None:

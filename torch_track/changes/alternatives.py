@@ -8,6 +8,7 @@ from torch import nn
 
 from twotrack.shared.spec.candidates import Candidate, Facing, activate_recurrence, reset_in_front
 from twotrack.shared.spec.changes import (
+    AddValue,
     Function,
     MapValue,
     OrderValues,
@@ -232,6 +233,7 @@ class Alternatives:
         yield self._set(
             f"'{self._path}' takes what it is given as {other} in Keras and as {own} in torch (batch_first)",
             f"the first two axes exchanged in front of '{self._path}' and behind it",
+            "batch_first",
             batch_first=not layer.batch_first,
         )
         if layer.mode in {"RNN_TANH", "RNN_RELU"}:
@@ -280,6 +282,19 @@ def activations(path: str, role: Literal["inputs", "outputs"], is_behind: bool =
             torch_fix=f"{name} of {told}",
             keras_fix=f"no {name} of {told}",
             entry="fused_activation",
+        )
+
+
+def instead(path: str, role: Literal["inputs", "outputs"], source: str) -> Iterator[Candidate]:
+    """Yield activations of what a layer in front gives, in the place of what code makes of it."""
+    told = f"what '{path}' is given" if path else "the output"
+    for function in all_activations():
+        name = in_words(function)
+        yield Candidate(
+            changes=(AddValue(path=path, role=role, own=0.0, source=source, source_role="outputs", by=function),),
+            what=f"{told} is {name} of what '{source}' gives in Keras, and something else of it in torch",
+            torch_fix=f"{name} of what '{source}' gives in its place",
+            keras_fix=f"what torch makes of what '{source}' gives",
         )
 
 

@@ -24,6 +24,7 @@ from twotrack.shared.spec.changes import (
     LinkOutputs,
     MapValue,
     MaskSteps,
+    MoveLayer,
     OrderValues,
     OrderWeight,
     PoolSteps,
@@ -33,16 +34,18 @@ from twotrack.shared.spec.changes import (
     SetArgument,
     SetHyperparameter,
     SetMask,
+    ShapeSlopes,
     on_keras,
 )
 from twotrack.shared.spec.initialisers import draw
 from twotrack.shared.spec.plain import spec
-from twotrack.shared.weights.bridge.layouts import Layout, Rearrangement
 from twotrack.shared.weights.bridge.names import join
 from twotrack.torch_track.axes import channels_last
+from twotrack.torch_track.changes.arranging import Reordered, arranged_back
 from twotrack.torch_track.changes.calls import CallChange, CallWatcher
 from twotrack.torch_track.changes.functions import FUNCTIONS, POOLS, compute
 from twotrack.torch_track.changes.recurrence import reset_in_front, with_activations, with_dropout, with_reset_in_front
+from twotrack.torch_track.changes.slopes import with_slopes
 from twotrack.torch_track.changes.steps import step_by_step
 from twotrack.torch_track.changes.training import TrainingChange, TrainingChanger
 from twotrack.torch_track.entries import Entry
@@ -86,12 +89,14 @@ class _Changer:
             SetMask: self._mask,
             OrderValues: self._order_values,
             ExchangeLayers: self._exchange_layers,
+            MoveLayer: self._move_layer,
             MaskSteps: self._mask_steps,
             PoolSteps: self._pool_steps,
             DropInRecurrence: self._drop_in_recurrence,
             DrawNothing: self._draw_nothing,
             ResetInFront: self._reset_in_front,
             ActivateRecurrence: self._activate_recurrence,
+            ShapeSlopes: self._shape_slopes,
             DropWeight: self._drop,
             LinkOutputs: self._link,
         }
@@ -146,7 +151,7 @@ class _Changer:
                 return structure
             arrangement = own[number] if number < len(own) else None
             (given,) = channels_last(tensors[number : number + 1], (arrangement,) if arrangement else ())
-            return replaced(structure, {id(tensors[number]): _back(function(given), arrangement)})
+            return replaced(structure, {id(tensors[number]): arranged_back(function(given), arrangement)})
 
         if change.role == "inputs":
             handle = layer.register_forward_pre_hook(lambda *call: mapped(all_given(*call)), with_kwargs=True)
@@ -180,7 +185,9 @@ class _Changer:
         @wraps(before)
         def forward(*args: Any, **kwargs: Any) -> Tensor:
             (given,) = channels_last(tensors_in(all_given(layer, args, kwargs))[:1], call.inputs[:1])
-            return _back(compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None)
+            return arranged_back(
+                compute(change.function, given, layer.training), call.outputs[0] if call.outputs else None
+            )
 
         layer.forward = forward
         self._stack.callback(_put_back, layer, before)
@@ -222,6 +229,23 @@ class _Changer:
         forwards = first.forward, second.forward
         self._compute(first, forwards[1])
         self._compute(second, forwards[0])
+
+    def _move_layer(self, change: MoveLayer) -> None:
+        (_, layer), (_, other) = self._layer(change.path), self._layer(change.to)
+        before, passing = layer.forward, nn.Identity().forward
+
+        def act(x: Tensor) -> Tensor:
+            layer.forward = before
+            try:
+                return layer(x)
+            finally:
+                layer.forward = passing
+
+        self._compute(layer, passing)
+        if change.role == "inputs":
+            self._stack.callback(other.register_forward_pre_hook(lambda _, args: (act(*args),)).remove)
+        else:
+            self._hook_behind(other, lambda module, args, kwargs, output: act(output))
 
     def _mask(self, change: SetMask) -> None:
         _, layer = self._layer(change.path)
@@ -314,7 +338,7 @@ class _Changer:
     def _order(self, change: OrderWeight) -> None:
         model = self._model
         before = model.weight_orders
-        model.weight_orders = {**before, change.name: (*before.get(change.name, ()), _Reordered(change))}
+        model.weight_orders = {**before, change.name: (*before.get(change.name, ()), Reordered(change))}
         self._stack.callback(setattr, model, "weight_orders", before)
 
     def _draw(self, change: DrawWeight) -> None:
@@ -339,6 +363,15 @@ class _Changer:
 
         self._stack.callback(put_back)
 
+    def _shape_slopes(self, change: ShapeSlopes) -> None:
+        own, layer = self._layer(change.path)
+        if not isinstance(layer, nn.PReLU):
+            raise KeyError(f"'{change.path}' is no PReLU")
+        before = layer.weight
+        self._stack.callback(setattr, layer, "weight", before)
+        layer.weight = nn.Parameter(before.detach().mean().expand(change.shape).clone())
+        self._compute(layer, with_slopes(layer, self._model.layout.layer(own, 0).inputs))
+
     def _watch(self) -> None:
         module, before = self._model.module, self._model.module.forward
 
@@ -348,44 +381,6 @@ class _Changer:
 
         module.forward = forward
         self._stack.callback(_put_back, module, before)
-
-
-class _Reordered(Layout):
-    """A weight in the order of the other side."""
-
-    def __init__(self, change: OrderWeight):
-        self._change = change
-
-    def to_canonical(self, array: np.ndarray) -> np.ndarray:
-        """Undo the order."""
-        return self._turned(self._in_blocks(array, tuple(np.argsort(self._change.order))))
-
-    def from_canonical(self, array: np.ndarray) -> np.ndarray:
-        """Put the numbers in the order."""
-        return self._in_blocks(self._turned(array), self._change.order)
-
-    def _turned(self, array: np.ndarray) -> np.ndarray:
-        """Exchange and reverse axes, which undoes itself."""
-        array = np.flip(array, self._change.reversed)
-        return np.swapaxes(array, *self._change.exchanged) if self._change.exchanged else array
-
-    def _in_blocks(self, array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-        if not order:
-            return array
-        moved = np.moveaxis(array, self._change.axis, -1)
-        blocks = moved.reshape(*moved.shape[:-1], len(order), -1)[..., list(order), :]
-        return np.moveaxis(blocks.reshape(moved.shape), -1, self._change.axis)
-
-
-def _back(tensor: Tensor, arrangement: Rearrangement | None) -> Tensor:
-    """Return a tensor in canonical order as the module has it; as it is where it has another number of axes."""
-    if arrangement is None or tensor.ndim != len(arrangement.axes):
-        return tensor
-    tensor = tensor.permute(tuple(np.argsort(arrangement.axes).tolist()))
-    for axis, order in enumerate(arrangement.orders):
-        if order is not None and len(order) == tensor.shape[axis]:
-            tensor = tensor.index_select(axis, torch.tensor(np.argsort(order), device=tensor.device))
-    return tensor
 
 
 def _cell_forward(cell: nn.GRUCell) -> Callable[..., Tensor]:

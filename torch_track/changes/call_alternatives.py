@@ -1,6 +1,7 @@
 """What else the calls of torch's functions in the user's own code could be."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,11 @@ OTHER_ARGUMENTS: dict[str, tuple[tuple[str, tuple[Parameter, ...]], ...]] = {
     "log_softmax": (("dim", (-1, -2, 1, 2)),),
     "layer_norm": (("eps", (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)),),
     "normalize": (("eps", (1e-12, 1e-7, 1e-6, 1e-3)), ("dim", (-1, 1)), ("p", (1.0, 2.0))),
-    "interpolate": (("align_corners", (False, True)), ("mode", ("nearest", "bilinear", "bicubic"))),
+    "interpolate": (
+        ("align_corners", (False, True)),
+        ("mode", ("nearest", "bilinear", "bicubic")),
+        ("antialias", (False, True)),
+    ),
     "scaled_dot_product_attention": (("is_causal", (True, False)),),
     "avg_pool2d": (("count_include_pad", (False, True)),),
     "var": (("unbiased", (False, True)),),
@@ -37,6 +42,7 @@ OF_TWO = {"add": "sum", "mul": "product", "sub": "difference", "maximum": "maxim
 """Functions of two tensors, by names of twotrack.torch_track.changes.functions.BOTH."""
 BEHIND = ("relu", "gelu", "silu", "tanh", "sigmoid")
 """Activations that often stand behind a sum."""
+DEVIATION_EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)
 FILLS = (-1e9, -1e4)
 """Numbers that take the place of hidden scores: keras.layers.Softmax has the first."""
 MOST_SIZES = 12
@@ -59,6 +65,10 @@ def call_alternatives(model: "TorchModel", inputs: Mapping[str, np.ndarray]) -> 
     widths = {size for weight in model.module.parameters() for size in weight.shape if size > 1}
     seen = list(watcher.seen)
     hiding = [CallCandidate(candidate, "", is_everywhere=True) for candidate in _hiding(seen)]
+    hiding += [
+        CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
+        for call, candidate in _deviations(seen)
+    ]
     return hiding + [
         CallCandidate(candidate, model.canonical_path(call.first_layer) if call.first_layer else "")
         for call in seen
@@ -84,6 +94,31 @@ def _hiding(seen: Sequence[SeenCall]) -> Iterator[Candidate]:
             torch_fix=f"scores.masked_fill(hidden, {fill:g}).softmax(-1).masked_fill(hidden, 0) in {where}",
             keras_fix="the smallest number of their type added to hidden scores",
         )
+
+
+def _deviations(seen: Sequence[SeenCall]) -> Iterator[tuple[SeenCall, Candidate]]:
+    """Yield the root of variance plus epsilon in the place of std() + epsilon, as hand-written LayerNorms have it."""
+    for call, after in pairwise(seen):
+        own = after.arguments.get("other")
+        if call.function != "std" or after.function.strip("_") not in ("add", "radd") or not isinstance(own, float):
+            continue
+        for epsilon in dict.fromkeys([own, *DEVIATION_EPSILONS]):
+            by = Function(name="deviation", parameters={"epsilon": epsilon})
+            yield (
+                call,
+                Candidate(
+                    changes=(
+                        ReplaceCall(function=call.function, number=call.number, by=by),
+                        ReplaceCall(function=after.function, number=after.number, by=Function(name="identity")),
+                    ),
+                    what=f"Keras divides by the root of the biased variance plus {epsilon:g}, as LayerNorm does, "
+                    f"torch by std (call {call.number + 1} of it) plus {own:g}, "
+                    f"{'biased' if call.arguments.get('unbiased') is False else 'unbiased'}",
+                    torch_fix=f"torch.sqrt(x.var(-1, unbiased=False, keepdim=True) + {epsilon:g}), or nn.LayerNorm",
+                    keras_fix=f"a standard deviation plus {own:g}, as torch's",
+                    entry="layer_norm_epsilon",
+                ),
+            )
 
 
 def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:

@@ -130,7 +130,7 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "dropout": ("p", "training"),
     "layer_norm": ("normalized_shape", "weight", "bias", "eps"),
     "normalize": ("p", "dim", "eps"),
-    "interpolate": ("size", "scale_factor", "mode", "align_corners"),
+    "interpolate": ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias"),
     "scaled_dot_product_attention": ("key", "value", "attn_mask", "dropout_p", "is_causal", "scale"),
     "pad": ("pad", "mode", "value"),
     "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),

@@ -72,12 +72,14 @@ def _pad(x: Tensor, widths: Widths, value: float = 0.0) -> Tensor:
     return functional.pad(x, [0, 0, *(width for pair in reversed(widths) for width in pair)], value=value)
 
 
-def _reduce(x: Tensor, axis: int, how: str) -> Tensor:
+def _reduce(x: Tensor, axis: int | tuple[int, ...], how: str) -> Tensor:
     return x.amax(axis) if how == "max" else x.sum(axis) if how == "sum" else x.mean(axis)
 
 
-def _offset(x: Tensor, by: float | Sequence[float]) -> Tensor:
-    return x + torch.tensor(by, dtype=x.dtype, device=x.device)
+def _offset(x: Tensor, by: float | Sequence[float], shape: Sequence[int] = (-1,)) -> Tensor:
+    """Add a number, or one for each feature or of a shape."""
+    added = torch.tensor(by, dtype=x.dtype, device=x.device)
+    return x + (added.reshape(*shape) if added.ndim else added)
 
 
 def _scale(x: Tensor, factor: float) -> Tensor:
@@ -86,6 +88,11 @@ def _scale(x: Tensor, factor: float) -> Tensor:
 
 def _layer_norm(x: Tensor, epsilon: float) -> Tensor:
     return functional.layer_norm(x, x.shape[-1:], eps=epsilon)
+
+
+def _deviation(x: Tensor, epsilon: float) -> Tensor:
+    """Return the root of the biased variance over the last axis plus epsilon."""
+    return (x.var(-1, unbiased=False, keepdim=True) + epsilon).sqrt()
 
 
 def _rms_norm(x: Tensor, epsilon: float) -> Tensor:
@@ -169,10 +176,16 @@ ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
     "square": torch.square,
 }
 """By the name that Keras has for it."""
+WRITTEN_OUT: Mapping[str, Callable[..., Tensor]] = {
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+    "hard_sigmoid_of_keras_2": lambda x: torch.clamp(0.2 * x + 0.5, 0.0, 1.0),
+}
+"""Activations that neither framework has, and that code writes out."""
 LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **ACTIVATIONS,
+    **WRITTEN_OUT,
     "identity": lambda x: x,
     "linear": lambda x: x,
     "leaky_relu": lambda x, slope=0.01: functional.leaky_relu(x, slope),
@@ -192,6 +205,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "scale": _scale,
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
+    "deviation": _deviation,
     "filled_softmax": _filled_softmax,
     "pool": _pool,
     "resize": _resize,
@@ -213,9 +227,13 @@ BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
-    """Return what `of`, a name in BOTH, makes of two tensors, and then an activation of it."""
-    parameters = function.parameters
-    return FUNCTIONS[str(parameters["then"])](BOTH[str(parameters["of"])](one, other))
+    """Return what `of`, a name in BOTH, makes of two tensors, with activations of `first`, of `second`, and `then`."""
+    first, second, then = (FUNCTIONS[str(function.parameters.get(place, "identity"))] for place in PLACES)
+    return then(BOTH[str(function.parameters["of"])](first(one), second(other)))
+
+
+PLACES = ("first", "second", "then")
+"""Of a function of two tensors where an activation may stand."""
 
 
 POOLS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -231,7 +249,7 @@ def all_activations(slope: float | None = None) -> list[Function]:
     """Return the activations, and leaky ones with a slope that is stated, if one is, and with usual ones."""
     slopes = dict.fromkeys([*([] if slope is None else [slope]), *LEAKY_SLOPES])
     leaky = [Function(name="leaky_relu", parameters={"slope": one}) for one in slopes]
-    return [*(Function(name=name) for name in ACTIVATIONS), *leaky]
+    return [*(Function(name=name) for name in (*ACTIVATIONS, *WRITTEN_OUT)), *leaky]
 
 
 def in_words(function: Function) -> str:

@@ -194,7 +194,7 @@ def _named(
     name: str,
     factor: float = 1.0,
     power: int = 0,
-    **settings: float,
+    **settings: Any,
 ) -> Tensor:
     """Compute the mean over all elements of a loss of this name, times a constant and a power of the examples."""
     each = [
@@ -281,6 +281,29 @@ def _binary_of_probabilities(p: Tensor, y: Tensor) -> Tensor:
     return -(y * p.log() + (1 - y) * (1 - p).log())
 
 
+def _overlap(
+    x: Tensor,
+    y: Tensor,
+    takes: str,
+    squared: bool,
+    by_example: bool,
+    shared: float,
+    counts: Sequence[float],
+    smooth: Sequence[float],
+    offset: float,
+    cross_entropy: float,
+) -> Tensor:
+    """Compare what outputs and targets share with their sizes, of each example or of all: Dice, Jaccard, Tversky."""
+    p, y, axes = x.sigmoid() if takes == "logits" else x, y.to(x.dtype), tuple(range(int(by_example), x.ndim))
+    sums = [part.sum(axes) for part in (y * p, y, p.square() if squared else p)]
+    below = reduce(add, (count * part for count, part in zip(counts, sums, strict=True)))
+    loss = offset - (shared * sums[0] + smooth[0]) / (below + smooth[1])
+    if not cross_entropy:
+        return loss
+    entropy = _binary if takes == "logits" else _binary_of_probabilities
+    return loss + cross_entropy * entropy(x, y).mean()
+
+
 def _signs(y: Tensor) -> Tensor:
     return 2 * y - 1
 
@@ -303,6 +326,7 @@ NAMED: Mapping[str, Callable[..., Tensor]] = {
     "hinge of targets 0 and 1": lambda x, y: (1 - y * x).relu(),
     "hinge of all other classes": _multi_margin,
     "squared hinge": lambda x, y: (1 - _signs(y) * x).relu().square(),
+    "overlap": _overlap,
     "Poisson": lambda x, y: x - y * (x + 1e-7).log(),
     "Kullback-Leibler divergence": lambda x, y: _clipped(y) * (_clipped(y) / _clipped(x)).log(),
 }

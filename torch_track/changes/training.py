@@ -1,5 +1,6 @@
 """Makes changes to how a torch model is trained: its weights, loss, gradients and optimizer."""
 
+import copy
 import glob
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize
 
 from twotrack.shared.spec.changes import (
     AddWeight,
@@ -17,6 +19,7 @@ from twotrack.shared.spec.changes import (
     ChangeLoss,
     Function,
     MapGradient,
+    RemoveParametrizations,
     RemoveWeight,
     SetStatistics,
     SetTrained,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 TrainingChange = (
     AddWeight
     | RemoveWeight
+    | RemoveParametrizations
     | TieWeight
     | SetTrained
     | SetStatistics
@@ -69,6 +73,8 @@ class TrainingChanger:
             self._add(change)
         elif isinstance(change, RemoveWeight):
             self._remove(change)
+        elif isinstance(change, RemoveParametrizations):
+            self._remove_parametrizations(change)
         elif isinstance(change, TieWeight):
             self._tie(change)
         elif isinstance(change, SetTrained):
@@ -107,6 +113,19 @@ class TrainingChanger:
         layer = self._model.module.get_submodule(owner)
         self._stack.callback(setattr, layer, attribute, getattr(layer, attribute))
         setattr(layer, attribute, None)
+
+    def _remove_parametrizations(self, change: RemoveParametrizations) -> None:
+        """Put a copy of the layer without them in its place: they cannot be put back."""
+        module = self._model.module
+        layer = self._layer(change.path)
+        own = next(path for path, one in module.named_modules() if one is layer)
+        owner, _, attribute = own.rpartition(".")
+        plain = copy.deepcopy(layer)
+        for name in list(getattr(plain, "parametrizations", {})):
+            parametrize.remove_parametrizations(plain, name)
+        parent = module.get_submodule(owner)
+        self._stack.callback(setattr, parent, attribute, layer)
+        setattr(parent, attribute, plain)
 
     def _tie(self, change: TieWeight) -> None:
         owner, _, attribute = change.name.rpartition(".")

@@ -151,11 +151,23 @@ class _Pool:
 class _PoolingWindows(_Windows):
     def __iter__(self) -> Iterator[Candidate]:
         own = self._own
+        yield self._rounded()
         strides, sizes = self._stated("strides", own.strides), self._stated("kernel_size", own.size)
         for how, size, step in product((own.how, _other(own.how)), sizes, strides):
             for widths in _widths(self._taken, self._sizes, size, step):
                 for counts in (False, True) if how == "average" else (False,):
                     yield self._pooled(_Pool(how, size, step, widths, counts))
+
+    def _rounded(self) -> Candidate:
+        """Return that windows which are not whole at the end count on the other side alone."""
+        rounds_up = not self._layer.ceil_mode
+        told = ("Keras", "torch") if rounds_up else ("torch", "Keras")
+        return Candidate(
+            changes=(SetHyperparameter(path=self._path, name="ceil_mode", value=rounds_up),),
+            what=f"a window that is not whole at the end counts in '{self._path}' in {told[0]}, and not in {told[1]}",
+            torch_fix=f"ceil_mode={rounds_up} in '{self._path}'",
+            keras_fix=f"padding={'valid' if rounds_up else 'same'!r} in '{self._path}', if that pads at the end alone",
+        )
 
     @property
     def _own(self) -> _Pool:

@@ -37,3 +37,17 @@ def dropout_masks() -> Measured:
 def fused_activation() -> Measured:
     """nn.Linear has none."""
     return Measured({"dense layer takes an activation": hasattr(nn.Linear(1, 1), "activation")})
+
+
+@DEFAULTS.measures
+def layer_order() -> Measured:
+    """nn.ReLU and nn.AvgPool1d of two steps, and nn.ReLU and a sum."""
+    relu, mean, steps = nn.ReLU(), nn.AvgPool1d(2), torch.tensor([[[-1.0, 1.0]]])
+    one, less = torch.ones(1), torch.full((1,), -2.0)
+    values = {
+        "mean of relu of -1 and 1": mean(relu(steps)),
+        "relu of their mean": relu(mean(steps)),
+        "relu(1 - 2)": relu(one + less),
+        "1 + relu(-2)": one + relu(less),
+    }
+    return Measured({name: value.item() for name, value in values.items()})

@@ -70,3 +70,9 @@ def poisson_rates() -> Measured:
     of_logarithms = (x.exp() - y * x).mean()
     aligned = nn.PoissonNLLLoss(log_input=False, eps=1e-7)(x, y)
     return Measured({"takes logarithms": bool(torch.isclose(loss, of_logarithms))}, loss, aligned)
+
+
+@DEFAULTS.measures
+def dice_smooth() -> Measured:
+    """torch has none."""
+    return Measured({"exists": hasattr(nn, "DiceLoss") or hasattr(functional, "dice_loss")})

@@ -1,6 +1,7 @@
 """Normalisation layers as PyTorch has them by default."""
 
 import numpy as np
+import torch
 from torch import nn
 
 from twotrack.shared.ledger import samples
@@ -77,3 +78,20 @@ def frozen_batch_norm() -> Measured:
 
 def _running_mean(layer: nn.BatchNorm2d) -> np.ndarray:
     return layer.get_buffer("running_mean").numpy()
+
+
+@DEFAULTS.measures
+def spectral_normalization() -> Measured:
+    """nn.utils.parametrizations.spectral_norm of an nn.Linear whose kernel has a norm of 3."""
+    layer, x, kernel = nn.Linear(2, 2, bias=False), np.ones((1, 2), np.float32), 3 * np.eye(2, dtype=np.float32)
+    layer.weight.data = torch.from_numpy(kernel.copy())
+    nn.utils.parametrizations.spectral_norm(layer)
+    divides = not np.allclose(layer.eval()(torch.from_numpy(x)).detach().numpy(), x @ kernel.T)
+    apply(layer, x)
+    kept = layer.get_parameter("parametrizations.weight.original").detach().numpy()
+    return Measured(
+        {
+            "divides outside of training": divides,
+            "a pass in training changes the kernel": not np.allclose(kept, kernel),
+        }
+    )

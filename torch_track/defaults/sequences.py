@@ -170,3 +170,10 @@ def embedding_padding() -> Measured:
 def _gradient_of_row_0(layer: nn.Embedding) -> np.ndarray:
     (gradient,) = torch.autograd.grad(layer(torch.tensor([[0, 1]])).sum(), layer.weight)
     return gradient[0].numpy()
+
+
+@DEFAULTS.measures
+def batch_first() -> Measured:
+    """The last state of nn.LSTM of 2 sequences with 5 steps, (layers, batch, units)."""
+    _, (state, _) = nn.LSTM(4, 3)(torch.zeros(2, 5, 4))
+    return Measured({"the batch comes first": state.shape[1] == 2})

@@ -54,7 +54,7 @@ class DrawProposals:
             drawn = draws.observe(side.model, side.exercise.inputs(), side.source, side.keep_call)
         except Exception:  # whatever the changed model raises: the candidate is none
             return float("inf")
-        result = compare_draws({"float64": drawn}, {"float64": self._request.keras.draws})
+        result = compare_draws(drawn, self._request.keras.draws)
         return 0.0 if result.passed else 1.0 if result.difference is None else result.difference
 
     def propose(self, made: Candidate) -> Iterator[Candidate]:

@@ -73,6 +73,26 @@ def _drawing(draw: Draw) -> str:
     return f"'{draw.layer}' ({draw.kind}{rate})" if draw.layer else f"the model itself ({draw.function}{rate})"
 
 
+# === Weights that act in training alone ===
+
+
+def _own_weights(request: SearchRequest) -> Iterator[Candidate]:
+    """Yield layers in inference mode whose own weights, which torch lacks, change what they do in training."""
+    kinds = {layer.path: layer.kind for layer in request.keras.traces["float64"].layers}
+    names = [name for name, depends in request.keras.unused.items() if depends]
+    paths = [path for path in dict.fromkeys(name.rpartition(".")[0] for name in names) if path in kinds]
+    if paths:
+        told = " and ".join(f"'{path}' ({kinds[path]})" for path in paths)
+        yield Candidate(
+            changes=tuple(DrawNothing(path=path, is_keras=True) for path in paths),
+            what=f"{told} changes in Keras' training what it does by {' and '.join(names)}, torch has nothing of it",
+            torch_fix=f"what {told} does in training, such as nn.utils.parametrizations.spectral_norm",
+            keras_fix=f"the layer inside without {told}",
+            entry="spectral_normalization" if {kinds[path] for path in paths} == {"SpectralNormalization"} else "",
+            where=paths[0],
+        )
+
+
 # === Losses ===
 
 
@@ -105,6 +125,7 @@ def _candidate(changes: Sequence[Change], what: str, torch_fix: str, keras_fix: 
 
 _PROPOSALS: Mapping[str, Callable[[SearchRequest], Iterator[Candidate]]] = {
     DROPOUT: _random_layers,
+    "parameters": _own_weights,
     "gradients": _losses,
     "training": _losses,
 }

@@ -1,9 +1,11 @@
 """What differs between two losses, in words: what, the line for torch, the line for Keras, and the ledger's entry."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isclose, prod
 
 from twotrack.shared.verify.diagnosis.loss_fits import told
+from twotrack.shared.verify.diagnosis.overlaps import SUMS, Overlap
 from twotrack.shared.verify.diagnosis.usual_losses import Known
 from twotrack.shared.verify.loss_material import Outputs
 
@@ -161,6 +163,26 @@ def replaced(keras: Known, torch: Known | None, outputs: Outputs, left_out: int 
     if torch and keras.name.partition(" of ")[0] == torch.name.partition(" of ")[0] and "entropy" in keras.name:
         entry = "loss_on_logits"
     return what, f"the {own} as torch's loss", f"the {other} as Keras' loss", entry
+
+
+def overlapping(keras: Overlap, torch: Overlap | None) -> Words:
+    """Say in what losses of Dice's kind differ: only in what is added to both sums, or in more."""
+    lines = f"{keras.formula} as torch's loss", "torch's formula as Keras' loss"
+    if torch is None:
+        return f"Keras' loss is the {keras.form.name} loss {keras.formula}, with {SUMS}; torch's is not", *lines, ""
+    lines = lines[0], f"{torch.formula} as Keras' loss"
+    formulas = f"{keras.formula} in Keras and {torch.formula} in torch, with {SUMS}"
+    if replace(keras, smooth=torch.smooth) == torch:
+        what = (
+            f"the smooth term of the {keras.form.name} loss is {_smooth(keras)} in Keras and {_smooth(torch)} in torch"
+        )
+        return f"{what}: {formulas}", *lines, "dice_smooth"
+    return f"the losses compare what targets and outputs share in two ways: {formulas}", *lines, ""
+
+
+def _smooth(one: Overlap) -> str:
+    above, below = (f"{value:g}" for value in one.smooth)
+    return above if above == below else f"{above} above and {below} below"
 
 
 def _of_tiny_norms(keras: float, torch: float) -> Words:

@@ -13,7 +13,7 @@ from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.spec.changes import ChangeLoss, Function
 from twotrack.shared.spec.objective import masks_of
 from twotrack.shared.spec.track import Precision
-from twotrack.shared.verify.diagnosis import loss_fits, loss_words, usual_losses
+from twotrack.shared.verify.diagnosis import loss_fits, loss_words, overlaps, usual_losses
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.diagnosis.usual_losses import Known
@@ -169,8 +169,28 @@ class LossProposals:
             if self._target == "sequences":
                 yield _candidate(Function(name="by_length"), *loss_words.by_length(True))
                 yield _candidate(Function(name="without_length"), *loss_words.by_length(False))
+            if self._target == "binary":
+                yield from self._overlaps()
             if not self._known_torch:
                 yield from self._other()
+
+    def _overlaps(self) -> Iterator[Candidate]:
+        """Yield losses of Dice's kind that Keras' values are those of."""
+        singles = [place for place, number in enumerate(self._kept) if self._cases[number].batch_size == 1]
+        cases = [self._cases[self._kept[place]] for place in singles]
+        outputs = [case.batch(self._own.outputs.links).outputs[0] for case in cases]
+        keras, torch = (
+            list(overlaps.fitted(values[singles], outputs, [case.targets[0] for case in cases]))
+            for values in (self._keras_values, self._values(NOTHING))
+        )
+        own = next((one for one in torch if self._gives(one)), None)
+        for one in keras:
+            yield _candidate(one.function, *loss_words.overlapping(one, own))
+
+    def _gives(self, overlap: overlaps.Overlap) -> bool:
+        """Tell whether torch's loss is one of Dice's kind, also of whole batches."""
+        values = self._values(NOTHING)
+        return bool(np.allclose(self._values(_on(NOTHING, overlap.function)), values, rtol=loss_fits.SAME, atol=0.0))
 
     def _masks(self) -> Iterator[Candidate]:
         """Leave out padded steps, where Keras sends masks along with its outputs."""

@@ -1,6 +1,6 @@
 """Other orders of the numbers of one value, by which code behind it may take it apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -28,6 +28,24 @@ def orders_of_value(place: Place, shape: tuple[int, ...]) -> Iterator[Candidate]
                 torch_fix=f"put {place.told} into Keras' order: {told}",
                 keras_fix=f"put {place.told} into torch's order",
             )
+
+
+def heads(places: Sequence[Place], shape: tuple[int, ...]) -> Iterator[Candidate]:
+    """Yield values (batch, steps, features), such as query, key and value, that code behind takes apart into heads."""
+    if len(shape) != 2 or np.prod(shape) > MANY:
+        return
+    told = " and ".join(place.told for place in places)
+    for count, size in (factors for factors in _splits(shape[1]) if len(factors) == 2):
+        numbers = np.arange(int(np.prod(shape))).reshape(shape[0], count, size).transpose(1, 0, 2)
+        order = tuple(numbers.ravel().tolist())
+        by_steps, by_heads = f"(batch, steps, {count}, {size})", f"(batch, {count}, steps, {size})"
+        yield Candidate(
+            changes=tuple(place.mapped("order", order=order, shape=shape) for place in places),
+            what=f"{told} is taken apart as {by_steps} in Keras, then transposed, and as {by_heads} in torch",
+            torch_fix=f"view{by_steps}.transpose(1, 2) in place of view{by_heads}",
+            keras_fix=f"a reshape to {by_heads} at once, which mixes steps and heads",
+            entry="flatten_order",
+        )
 
 
 def _orders(numbers: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:

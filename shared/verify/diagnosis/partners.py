@@ -5,12 +5,22 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from twotrack.shared.spec.candidates import Candidate, reset_in_front
-from twotrack.shared.spec.changes import AddWeight, DropWeight, RemoveWeight, TieWeight
+from twotrack.shared.spec.changes import (
+    AddWeight,
+    DropWeight,
+    RemoveParametrizations,
+    RemoveWeight,
+    ShapeSlopes,
+    TieWeight,
+)
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.result import in_short
 from twotrack.shared.verify.side import ObservedSide
 from twotrack.shared.workers.door import torch_track
+
+INSIDE = ".parametrizations."
+"""In the name of what torch makes a weight of."""
 
 
 class PartnerProposals:
@@ -44,6 +54,9 @@ class PartnerProposals:
                 yield _added(lacking, kind)
             if surplus:
                 yield _removed(surplus, kind)
+        yield from self._slopes(own)
+        if made is NOTHING and (made_of := [name.partition(INSIDE)[0] for name in own if INSIDE in name]):
+            yield _plain(list(dict.fromkeys(made_of)))
         if made is NOTHING:
             yield from self._ties([name for name in own if name not in self._keras])
 
@@ -53,6 +66,16 @@ class PartnerProposals:
             path, _, parameter = name.rpartition(".")
             if parameter == "bias" and (2, *self._keras.get(name, ())) == array.shape:
                 yield path
+
+    def _slopes(self, own: Mapping[str, np.ndarray]) -> Iterator[Candidate]:
+        """Yield that Keras' PReLUs have as many slopes as their axes are shared by, all at once."""
+        differing = {
+            name: (own[name].shape, shape)
+            for name, shape in self._keras.items()
+            if name.endswith(".alpha") and name in own and own[name].shape != shape
+        }
+        if differing:
+            yield _sloped(differing)
 
     def _ties(self, surplus: Sequence[str]) -> Iterator[Candidate]:
         """Yield that a weight of torch's is another one in Keras, as that of an embedding and of the last layer."""
@@ -81,6 +104,17 @@ def _dropped(names: Sequence[str]) -> Candidate:
     )
 
 
+def _plain(paths: Sequence[str]) -> Candidate:
+    told = _quoted(paths)
+    return Candidate(
+        changes=tuple(RemoveParametrizations(path=path) for path in paths),
+        what=f"torch makes a weight of {told} of others, as spectral_norm or weight_norm do, Keras has it by itself",
+        torch_fix=f"nn.utils.parametrize.remove_parametrizations for {told}, before the training",
+        keras_fix=f"layers.SpectralNormalization around {told}, which puts the divided kernel in its place",
+        entry="spectral_normalization",
+    )
+
+
 def _added(names: Sequence[str], kind: str) -> Candidate:
     return Candidate(
         changes=tuple(AddWeight(name=name) for name in names),
@@ -98,6 +132,23 @@ def _tied(name: str, own: str, other: str, source: str) -> Candidate:
         torch_fix=f"one parameter for both: model.{own} = model.{source}",
         keras_fix=f"a weight of its own for what torch computes with '{own}'",
         where=name.rpartition(".")[0],
+    )
+
+
+def _sloped(shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> Candidate:
+    """Return that the slopes have other shapes, of torch's and of Keras' side."""
+    told = in_short(
+        f"'{name.rpartition('.')[0]}' has slopes of shape {keras} in Keras and {torch} in torch"
+        for name, (torch, keras) in shapes.items()
+    )
+    counts = sorted({torch[0] for torch, _ in shapes.values()})
+    shared = "every axis but the batch" if counts == [1] else "every axis but the last"
+    return Candidate(
+        changes=tuple(ShapeSlopes(path=name.rpartition(".")[0], shape=keras) for name, (_, keras) in shapes.items()),
+        what=told,
+        torch_fix="num_parameters=channels where Keras shares all other axes; else torch.where(x > 0, x, slopes * x)",
+        keras_fix=f"shared_axes={shared}, as torch.nn.PReLU has it, and alpha_initializer=Constant(0.25)",
+        entry="prelu_alpha",
     )
 
 

@@ -16,6 +16,8 @@ SOLVED = 1e3 * TOLERANCES["forward"].limit
 """How near a solution must come to be put to the test, relative to the largest value."""
 MANY = 50_000
 """Values of an example from which on their order is not looked for."""
+MOST_TERMS = 8
+"""Earlier values of which one may stand in the place of another in a sum."""
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12, 0.0)
 
 
@@ -70,6 +72,8 @@ def relations(place: Place, torch: np.ndarray, keras: np.ndarray, known: Known) 
         yield from _factor(place, torch, keras, known.constants)
         yield from _offset(place, torch, keras, known.weights)
         yield from _added(place, torch, keras, known.before)
+        yield from _other_term(place, torch, keras, known.before)
+        yield from _table(place, torch, keras)
         yield from _rolled(place, torch, keras)
         yield from _normalised(place, torch, keras)
     if torch.size == keras.size:
@@ -167,6 +171,24 @@ def _offset(
     )
 
 
+def _table(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
+    """One table of numbers for every example, as of positions."""
+    apart = keras - torch
+    if (
+        len(apart) > 1
+        and apart.ndim > 2
+        and apart[0].size <= MANY
+        and agree(np.broadcast_to(apart[:1], apart.shape), apart)
+    ):
+        told = f"one table of numbers {apart.shape[1:]} for every example, as of positions"
+        yield candidate(
+            place.mapped("offset", by=tuple(apart[0].ravel().tolist()), shape=apart.shape[1:]),
+            f"{place.told} is larger in Keras by {told}",
+            "Keras' table of positions, or whatever is added in front",
+            "torch's table of positions, or whatever is added in front",
+        )
+
+
 def _affine(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Candidate]:
     if torch.size < 3 or np.ptp(torch) == 0:
         return
@@ -191,6 +213,23 @@ def _added(
         factor = float((value.reshape(apart.shape) * apart).sum() / power)
         if factor and agree(torch + factor * value.reshape(apart.shape), keras):
             yield added(place, source, factor)
+
+
+def _other_term(
+    place: Place, torch: np.ndarray, keras: np.ndarray, before: Mapping[Place, np.ndarray]
+) -> Iterator[Candidate]:
+    """Another earlier value in a sum, as what a skip connection goes around."""
+    apart = keras - torch
+    there = [(source, value.reshape(apart.shape)) for source, value in before.items() if value.size == apart.size]
+    for (source, value), (own, taken_off) in permutations(there[-MOST_TERMS:], 2):
+        if agree(torch + value - taken_off, keras):
+            changes = [added(place, one, factor).changes[0] for one, factor in ((source, 1.0), (own, -1.0))]
+            yield candidate(
+                changes,
+                f"in the sum that becomes {place.told} Keras has {source.told} where torch has {own.told}",
+                f"{source.told} in the place of {own.told} there",
+                f"{own.told} in the place of {source.told} there",
+            )
 
 
 def added(place: Place, source: Place, factor: float) -> Candidate:
@@ -394,6 +433,14 @@ def _reductions(value: np.ndarray, keras: np.ndarray) -> Iterator[tuple[Function
                     Function(name="select", parameters={"axis": axis, "index": index}),
                     f"{told} step along axis {axis}",
                 )
-        for how, reduce in (("mean", np.mean), ("sum", np.sum), ("max", np.max)):
-            if agree(np.asarray(reduce(value, axis)), keras):
-                yield Function(name="reduce", parameters={"axis": axis, "how": how}), f"the {how} over axis {axis}"
+        yield from _reduced_by(value, keras, axis)
+    middle = tuple(range(1, value.ndim - 1))
+    if len(middle) > 1 and keras.ndim == 2:
+        yield from _reduced_by(value, keras, middle)
+
+
+def _reduced_by(value: np.ndarray, keras: np.ndarray, axis: int | tuple[int, ...]) -> Iterator[tuple[Function, str]]:
+    told = f"axis {axis}" if isinstance(axis, int) else f"axes {', '.join(map(str, axis))}"
+    for how, reduce in (("mean", np.mean), ("sum", np.sum), ("max", np.max)):
+        if agree(np.asarray(reduce(value, axis)), keras):
+            yield Function(name="reduce", parameters={"axis": axis, "how": how}), f"the {how} over {told}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, islice, permutations
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.diagnosis.channels import by_channel
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.masked_steps import masked, passed_over, pooled
-from twotrack.shared.verify.diagnosis.orders import orders_of_value
+from twotrack.shared.verify.diagnosis.orders import heads, orders_of_value
 from twotrack.shared.verify.diagnosis.relations import (
     Known,
     Place,
@@ -108,6 +108,10 @@ def between(layers: Sequence[LayerTrace], before: str, path: str) -> tuple[str, 
 
 MOST_PAIRS = 15
 """Of layers that may stand in each other's place."""
+AROUND = 4
+"""Layers in front of a site, and behind its beginning, among which one may stand elsewhere."""
+FIRST_ORDERS = 24
+"""Other orders of layers that are tried before other settings; the rest comes last, for a model may take its time."""
 MOST_VALUES = 4
 """Inputs or outputs of a model of which every order is tried."""
 
@@ -165,11 +169,12 @@ class ValueProposals:
             yield from self._value_orders()
             yield from self._orders_given()
             yield from self._track.block_alternatives(self._side.model)
+        orders = self._other_orders() if made is NOTHING else iter(())
+        yield from islice(orders, 0 if self._is_own_output else FIRST_ORDERS)
         for path in self._site.inside:
             yield from self._track.alternatives(self._side.model, path, self._facing(path))
             yield from orders_of_weights(path, self._known.weights)
-        near = (call for call in self._calls if call.is_everywhere or call.behind in self._site.behind)
-        yield from (call.candidate for call in near)
+        yield from (call.candidate for call in self._calls if self._is_near(call))
         yield from self._activations()
         yield from self._fitted(made)
         yield from self._masked()
@@ -178,6 +183,41 @@ class ValueProposals:
         if made is NOTHING:
             yield from self._exchanged()
             yield from self._by_channel()
+            far = (call for call in self._calls if call.behind in self._in_front and not self._is_near(call))
+            yield from (call.candidate for call in far)
+        yield from orders
+
+    def _other_orders(self) -> Iterator[Candidate]:
+        """Yield layers and activations around the site in another order."""
+        yield from self._track.order_alternatives(self._side.model, self._inputs, self._window)
+
+    @property
+    def _is_own_output(self) -> bool:
+        """Whether a layer gives something else for the same inputs: then it is hardly the order of layers."""
+        return bool(self._site.place.path) and self._site.place.role == "outputs"
+
+    @property
+    def _window(self) -> list[str]:
+        """Layers of torch's own around the site, as they run: what stands there may stand in another order."""
+        order = [layer.path for layer in self._now.layers if layer.leaf]
+        place = self._site.place.path
+        end = order.index(place) if place in order else len(order)
+        return [path for path in order[max(self._agreed(order[:end]), 0) : end + AROUND] if "#" not in path]
+
+    def _agreed(self, front: Sequence[str]) -> int:
+        """Return how far in front of the site layers may stand in another order."""
+        own = front.index(self._site.before) if self._site.before in front else 0
+        return max(own, len(front) - AROUND)
+
+    def _is_near(self, call: CallCandidate) -> bool:
+        return call.is_everywhere or call.behind in self._site.behind
+
+    @property
+    def _in_front(self) -> list[str]:
+        """The last layers in front of the site: what code makes of the first may go on beside the layers behind it."""
+        order = [layer.path.partition("#")[0] for layer in self._now.layers if layer.leaf]
+        place = self._site.place.path
+        return order[: order.index(place) if place in order else len(order)][-AROUND:]
 
     def _exchanged(self) -> Iterator[Candidate]:
         """Yield two layers in front, of one form, that the code behind them takes in each other's place."""
@@ -279,7 +319,9 @@ class ValueProposals:
         if not (place.path and place.role == "outputs"):
             yield from self._track.activations(place.path.partition("#")[0], place.role)
             if self._site.before:
-                yield from self._track.activations(self._site.before.partition("#")[0], "outputs", is_behind=True)
+                source = self._site.before.partition("#")[0]
+                yield from self._track.activations(source, "outputs", is_behind=True)
+                yield from self._track.instead(place.path.partition("#")[0], place.role, source)
 
     def _fitted(self, made: Candidate) -> Iterator[Candidate]:
         """Yield factors of the value in front, and of earlier ones added to it, where the code behind it is linear."""
@@ -364,3 +406,15 @@ class ValueProposals:
         if front is not None and not (self._site.place.path and self._site.place.role == "outputs"):
             place = Place(front.path.partition("#")[0], "outputs", is_behind=True)
             yield from orders_of_value(place, front.outputs[0].shape[1:])
+            yield from self._heads(front)
+
+    def _heads(self, front: LayerTrace) -> Iterator[Candidate]:
+        """Yield the heads that the last values of the form of the one in front are taken apart into."""
+        alike = [
+            layer.path
+            for layer in self._now.layers
+            if layer.path in self._in_front and layer.outputs and layer.outputs[0].shape == front.outputs[0].shape
+        ]
+        for count in range(min(len(alike), 3), 1, -1):
+            places = [Place(path, "outputs", is_behind=True) for path in alike[-count:]]
+            yield from heads(places, front.outputs[0].shape[1:])

@@ -11,7 +11,7 @@ from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference,
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.relations import Place
 from twotrack.shared.verify.diagnosis.statistics import frozen
-from twotrack.shared.verify.diagnosis.values import Site, ValueProposals, between
+from twotrack.shared.verify.diagnosis.values import AROUND, Site, ValueProposals, between
 from twotrack.shared.verify.digests import LARGEST, SIZE, SMALLEST, differences
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.passes import MASKED, WEIGHED, WIDE, Pass, Runner
@@ -132,6 +132,10 @@ class WideProposals(ValueProposals):
         other = other[start : start + len(one)]
         size = np.maximum(np.maximum(one[:, SIZE], other[:, SIZE]), 1e-30)
         return float((differences(one, other) / size).max())
+
+    def _agreed(self, front: Sequence[str]) -> int:
+        """Return how far in front to look: what agrees on ordinary values may stand in another order too."""
+        return len(front) - 2 * AROUND
 
     def propose(self, made: Candidate) -> Iterator[Candidate]:
         """Yield limits that Keras' values keep to, then what may be to blame on ordinary values too."""

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import EXPLAINED_BY_GRADIENTS, STRAYED_AT_MOST, TOLERANCES
+from twotrack.shared.base.tolerances import (
+    ALL_DIGITS,
+    ENLARGED_AT_MOST,
+    EXPLAINED_BY_GRADIENTS,
+    STRAYED_AT_MOST,
+    TOLERANCES,
+)
 from twotrack.shared.verify.following import Excess, Explained, Followed, Led, Strayed, key
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, in_short, relative
 from twotrack.shared.verify.rungs.training import step_differences
@@ -41,13 +47,19 @@ def find_difference(led: Led, followed: Followed, explained: Sequence[Explained]
     torch_losses, keras_losses = same_losses(torch, keras)
     for step, (loss, other) in enumerate(zip(keras_losses, torch_losses, strict=True)):
         difference = relative(np.array(other), np.array(loss))
-        if difference > _LIMIT:
+        if difference > _LIMIT + _rounding_of_loss(led.losses[step], [draw.losses[step] for draw in explained]):
             detail = f"step {step + 1}: the loss is {loss:.9g} in Keras, {other:.9g} in torch, on common weights"
             return RungResult("training", False, detail, difference, limit=_LIMIT, place=FailurePlace.LOSS)
         for name, size in sorted(followed.largest[step].items(), key=lambda item: -item[1]):
             if size > _LIMIT and not _is_explained(excess.get(key(step, name)), explained):
                 return differing_weight(step, name, size, (loss, other))
     return _differing_inference(led, followed)
+
+
+def _rounding_of_loss(loss: float, moved: Sequence[float]) -> float:
+    """Return what rounding may add to the difference of a loss, by what it is on weights that are off by rounding."""
+    off = max((relative(np.array(loss), np.array(one)) for one in moved if np.isfinite(one)), default=0.0)
+    return min(EXPLAINED_BY_GRADIENTS * off, ENLARGED_AT_MOST) if np.isfinite(off) else 0.0
 
 
 def _is_explained(excess: Excess | None, explained: Sequence[Explained]) -> bool:
@@ -86,8 +98,13 @@ def _differing_inference(led: Led, followed: Followed) -> RungResult | None:
 
 
 def judge_free_run(free: FreeRun, led: Led, followed: Followed, strayed: Sequence[Strayed]) -> RungResult:
-    """Require that two sides left alone part no faster than torch parts from itself, given the same rounding."""
+    """Require that two sides left alone part no faster than torch parts from itself, given the same rounding.
+
+    Once that has left torch's weights no digit, where it goes says nothing any more.
+    """
     for step, (loss, weights) in enumerate(_movements(led, strayed)):
+        if weights > ALL_DIGITS:
+            return _passed(free, followed, strayed, step)
         for what, apart, moved in (("loss", free.losses[step], loss), ("weights", free.weights[step], weights)):
             if apart > max(_LIMIT, STRAYED_AT_MOST * moved):
                 detail = (
@@ -95,7 +112,7 @@ def judge_free_run(free: FreeRun, led: Led, followed: Followed, strayed: Sequenc
                     f"torch's by {moved:.1e} only; from common weights every step agrees"
                 )
                 return RungResult("training", False, detail, apart, limit=_LIMIT)
-    return _passed(free, followed, strayed)
+    return _passed(free, followed, strayed, len(led.losses))
 
 
 def _movements(led: Led, strayed: Sequence[Strayed]) -> Iterator[tuple[float, float]]:
@@ -107,16 +124,18 @@ def _movements(led: Led, strayed: Sequence[Strayed]) -> Iterator[tuple[float, fl
         yield loss, weights
 
 
-def _passed(free: FreeRun, followed: Followed, strayed: Sequence[Strayed]) -> RungResult:
+def _passed(free: FreeRun, followed: Followed, strayed: Sequence[Strayed], judged: int) -> RungResult:
     steps, moved = len(followed.losses), max(draw.weights[-1] for draw in strayed)
     rounded = sum(excess.places.size for excess in followed.excess if excess.step == steps - 1)
     detail = (
         f"{steps} steps compared, each from common weights; left alone the sides part by {free.weights[-1]:.0e}, and "
         f"torch from itself by {moved:.0e}, as rounding grows"
     ) + (f"; {rounded} numbers have gradients that are rounding" if rounded else "")
+    lost = f"from step {judged + 1} on rounding leaves torch's own weights no digit: left alone they were not compared"
+    gaps = [Gap(GapKind.ROUNDING, "training", lost)] if judged < steps else []
     counts = {"training steps": steps, "of them from common weights": steps}
     return RungResult(
-        "training", True, detail, _worst(followed), limit=_LIMIT, counts=counts, gaps=tuple(_gaps(followed))
+        "training", True, detail, _worst(followed), limit=_LIMIT, counts=counts, gaps=(*_gaps(followed), *gaps)
     )
 
 

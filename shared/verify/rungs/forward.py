@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, limit_in
+from twotrack.shared.base.tolerances import TOLERANCES, limit_in
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify import widened
+from twotrack.shared.verify.enlarged import Enlarged
 from twotrack.shared.verify.keeping import comparable, value_difference
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
@@ -26,33 +26,6 @@ class LayerDifference:
     float64: float
     float32: float | None
     """None where the layer's outputs could not be paired in float32, or were not shown in it."""
-
-
-class Rounding:
-    """How far rounding may part two sides that are one: by a share of what float32 is off on either."""
-
-    def __init__(self, *sides: tuple[Trace, Trace]):
-        """Take each side in float64 and in float32."""
-        self._single = {
-            id(double): single
-            for own, other in sides
-            if len(own.layers) == len(other.layers)
-            for double, single in zip(own.layers, other.layers, strict=True)
-        }
-        pairs = [pair for own, other in sides for pair in zip(own.outputs, other.outputs, strict=False)]
-        self.outputs = max((rounding_share(relative(*pair)) for pair in pairs), default=0.0)
-        """Of the models' outputs, relative as differences are."""
-
-    def of(self, *layers: LayerTrace) -> float:
-        """Return it for what layers of either side give."""
-        known = [(layer, self._single[id(layer)]) for layer in layers if id(layer) in self._single]
-        off = (layer_difference(layer.outputs, single.outputs, layer.digested) for layer, single in known)
-        return max(map(rounding_share, off), default=0.0)
-
-
-def rounding_share(off: float) -> float:
-    """Return what rounding may add in float64, of what float32 is off: nothing where that is not finite."""
-    return ROUNDING_SHARE * min(off, 1.0) if isfinite(off) else 0.0
 
 
 def check_forward(torch: Observation, keras: Observation) -> RungResult:
@@ -80,10 +53,10 @@ def _compiled(name: str) -> Gap:
 
 
 def compare_forward(
-    torch: Trace, keras: Trace, precision: Precision = "float64", rounding: Rounding | None = None
+    torch: Trace, keras: Trace, precision: Precision = "float64", rounding: Enlarged | None = None
 ) -> RungResult:
     """Compare two traces of one precision, with what rounding was found to add."""
-    rounding, limit = rounding or Rounding(), limit_in("forward", precision)
+    rounding, limit = rounding or Enlarged(), limit_in("forward", precision)
     allowed = max(limit, rounding.outputs)
     if len(torch.outputs) != len(keras.outputs):
         detail = f"{len(keras.outputs)} outputs in Keras, {len(torch.outputs)} in torch"
@@ -124,7 +97,7 @@ def matched_layers(torch: Trace, keras: Trace) -> Iterator[tuple[LayerTrace, Lay
 
 
 def first_diverging(
-    torch: Trace, keras: Trace, limit: float = TOLERANCES["forward"].limit, rounding: Rounding | None = None
+    torch: Trace, keras: Trace, limit: float = TOLERANCES["forward"].limit, rounding: Enlarged | None = None
 ) -> tuple[LayerTrace, LayerTrace] | None:
     """Return the first layers of one name that give something else; None if there are none.
 
@@ -132,7 +105,7 @@ def first_diverging(
     without its last projection, and what it gives is found later on the other side.
     """
     for torch_layer, keras_layer in matched_layers(torch, keras):
-        allowed = max(limit, rounding.of(torch_layer, keras_layer)) if rounding else limit
+        allowed = max(limit, rounding.layers.get(torch_layer.path, 0.0)) if rounding else limit
         if layer_difference(torch_layer.outputs, keras_layer.outputs, keras_layer.digested) > allowed and not (
             _comes_later(torch_layer, keras_layer, keras, limit) or _comes_later(keras_layer, torch_layer, torch, limit)
         ):

@@ -1,6 +1,6 @@
 """The rung gradients: equal loss on the first batch, and equal gradients of every trainable weight."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,44 +8,41 @@ import numpy as np
 from twotrack.shared.base.tolerances import GRADIENT_SCALE_FLOOR, TOLERANCES, limit_in
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.verify.digests import SIZE, differences
-from twotrack.shared.verify.draws import DROPOUT, SideDraws
+from twotrack.shared.verify.enlarged import Enlarged
 from twotrack.shared.verify.keeping import apart, largest
 from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult, finite, in_float32, relative
-from twotrack.shared.verify.rungs.dropout import compare_in_training
-from twotrack.shared.verify.rungs.forward import rounding_share
+from twotrack.shared.verify.rungs.dropout import compare_in_training, may_be_rounding, with_exception
 from twotrack.shared.verify.trace import Trace, same_losses
 
 
 def check_gradients(torch: Observation, keras: Observation) -> RungResult:
     """Compare the loss on the first batch, then the gradient of every trainable weight."""
-    own, sides = (torch.traces["float64"], keras.traces["float64"]), (torch.traces, keras.traces)
-    single = [side["float32"] for side in sides if "float32" in side]
-    result = compare_gradients(*own, single=single)
+    own, enlarged = (torch.traces["float64"], keras.traces["float64"]), torch.enlarged
+    result = compare_gradients(*own, rounding=enlarged)
+    result = replace(result, in_doubt=may_be_rounding(result, enlarged))
     if result.passed and own[0].on_drawn and own[1].on_drawn:
         drawn = compare_gradients(own[0].on_drawn, own[1].on_drawn)
         if not drawn.passed:
             return replace(drawn, detail=f"on drawn weights and inputs, {drawn.detail}")
     if result.passed and torch.draws.draws:
         # The loss may not feel what differs in training mode, and the rung dropout fails only at what draws.
-        forward = compare_in_training(*(side.probe(DROPOUT, SideDraws) for side in (torch, keras)))
+        forward = compare_in_training(torch.draws, keras.draws, enlarged)
         if not forward.passed:
             return replace(forward, rung="gradients", detail=f"in training mode, {forward.detail}")
     result = compare_rows(*own, result) if result.passed else result
+    result = with_exception(result, enlarged)
     return replace(result, difference32=in_float32(_largest_gradient_difference, torch, keras))
 
 
 def compare_gradients(
-    torch: Trace, keras: Trace, precision: Precision = "float64", single: Sequence[Trace] = ()
+    torch: Trace, keras: Trace, precision: Precision = "float64", rounding: Enlarged | None = None
 ) -> RungResult:
-    """Compare two traces of one precision; with those of both sides in float32, by what rounding was found to add."""
-    limit, sides = limit_in("gradients", precision), zip((torch, keras), single, strict=False)
-    rounding = [gradient_rounding(*side) for side in sides]
-    # One number such as the loss may be right in float32 by chance: all gradients hold what the network makes of it.
-    enlarged = max((share for side in rounding for share in side.values()), default=0.0)
+    """Compare two traces of one precision, with what rounding was found to add."""
+    rounding, limit = rounding or Enlarged(), limit_in("gradients", precision)
     torch_losses, keras_losses = same_losses(torch, keras)
     loss = relative(np.array(torch_losses[:1]), np.array(keras_losses[:1]))
-    if loss > max(limit_in("forward", precision), enlarged):
+    if loss > max(limit_in("forward", precision), rounding.loss):
         detail = f"the loss is {keras_losses[0]:.9g} in Keras, {torch_losses[0]:.9g} in torch, on equal outputs"
         detail += _beside_the_loss(keras)
         return RungResult("gradients", False, detail, loss, limit=limit, place=FailurePlace.LOSS)
@@ -54,7 +51,7 @@ def compare_gradients(
         detail = f"'{unmatched}' is trained on one side only"
         return RungResult("gradients", False, detail, limit=limit, place=FailurePlace.WEIGHT, where=unmatched)
     found = gradient_differences(torch, keras)
-    allowed = {name: max([limit, *(one.get(name, 0.0) for one in rounding)]) for name in found}
+    allowed = {name: max(limit, rounding.gradients.get(name, 0.0)) for name in found}
     diverging = [name for name, difference in found.items() if not difference <= allowed[name]]
     if not diverging:
         worst = max(found, key=lambda name: found[name] / allowed[name], default="")
@@ -69,18 +66,6 @@ def compare_gradients(
     how = f"differs by {found[name]:.1e}" if is_finite else "has NaN or infinity"
     detail = f"the gradient of '{name}' {how}"
     return RungResult("gradients", False, detail, found[name], limit=limit, place=FailurePlace.WEIGHT, where=name)
-
-
-def gradient_rounding(double: Trace, single: Trace) -> dict[str, float]:
-    """Return what rounding may add to each gradient of a side, relative as differences are, by what float32 is off.
-
-    Batch normalisation of few numbers, layer behind layer, enlarges rounding by orders.
-    """
-    scales, both = gradient_scales(double), single.gradients.keys() & double.gradients.keys()
-    return {
-        name: rounding_share(apart(double.gradients[name], single.gradients[name], double.digested, scales[name]))
-        for name in both
-    }
 
 
 def compare_rows(torch: Trace, keras: Trace, result: RungResult) -> RungResult:

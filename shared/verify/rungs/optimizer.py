@@ -29,6 +29,10 @@ class OptimizerEvidence:
     """At every checkpoint, those from far weights last; empty of an optimizer that needs a model."""
     relaxed: dict[str, list[dict[str, np.ndarray]]] = field(default_factory=dict)
     """The same with other constraints, by what was changed; see OptimizerRun."""
+    unpenalised: list[dict[str, np.ndarray]] = field(default_factory=list)
+    """The same without the penalties that this side alone states; empty if there are none."""
+    has_own_step: bool = False
+    """A training step of the model's own may add penalties, which stand-ins of its weights do not meet."""
     steps: int = optimizer_material.STEPS
     """How far the longer run goes."""
     weights: int = 0
@@ -54,6 +58,7 @@ class OptimizerRung(ProbeRung[OptimizerEvidence]):
     def observe(self, side: ObservedSide) -> OptimizerEvidence:
         """Run the optimizer, and ask it for the learning rates of every stage of a run."""
         found, pair = OptimizerEvidence(), side.exercise.pair
+        found.has_own_step = bool(side.probe.own_methods)
         found.has_steep_penalty = any(isinstance(one, Orthogonal) for one in pair.penalties)
         if isinstance(pair.optimizer, CustomOptimizer):
             try:
@@ -87,9 +92,14 @@ def _run(side: ObservedSide, found: OptimizerEvidence) -> None:
         optimizer_material.draw_gradients(shapes, found.steps),
     )
     found.parameters, found.learning_rates, found.relaxed = run.parameters, run.learning_rates, run.relaxed
-    found.averages_at_the_end = run.averages_at_the_end
+    found.averages_at_the_end, found.unpenalised = run.averages_at_the_end, run.unpenalised
 
 
+_OF_OWN_STEP = Gap(
+    GapKind.NOT_RUN,
+    "penalties",
+    "torch's penalties, which the Keras model's own training step adds, were compared in gradients and training only",
+)
 CALM_TEXT = " with small gradients"
 FAR_TEXT = f" from weights {optimizer_material.FAR:g} times as large"
 
@@ -104,7 +114,8 @@ def _checkpoints(steps: int) -> list[tuple[int, str, float]]:
 def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> RungResult:
     """Compare two sides, checkpoint by checkpoint, then the learning rates of a whole run.
 
-    Where Keras' constraints make a difference, it is passed over if constraints of which one is as good do not.
+    Where Keras' constraints make a difference, it is passed over if constraints of which one is as good do not. A
+    penalty of torch's that a training step of the Keras model's own may add is left out if nothing differs then.
     """
     if failure := torch.failure or keras.failure:
         why = f"it does not run on stand-ins of the weights ({failure}): its steps are compared in training only"
@@ -118,6 +129,9 @@ def compare_optimized(torch: OptimizerEvidence, keras: OptimizerEvidence) -> Run
         if relaxed.passed:
             gap = Gap(GapKind.NO_EFFECT, result.where, relaxed_constraints(kind))
             result = replace(relaxed, gaps=(*relaxed.gaps, gap))
+    if not result.passed and keras.has_own_step and torch.unpenalised:
+        alone = _compare_parameters(replace(torch, parameters=torch.unpenalised), keras, keras.parameters)
+        result = replace(alone, gaps=(*alone.gaps, _OF_OWN_STEP)) if alone.passed else result
     if result.passed and keras.averages_at_the_end:
         gap = Gap(GapKind.NOT_RUN, "optimizer", "Keras replaces the weights by their average when fit ends: not run")
         result = replace(result, gaps=(*result.gaps, gap))

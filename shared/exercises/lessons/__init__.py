@@ -1,0 +1,1 @@
+"""The exercises of every lesson, a file each."""
