@@ -30,8 +30,9 @@ class Config:
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.25
 
 
+OPTIMIZER = AdamW(learning_rate=3e-3, beta_2=0.99, weight_decay=0.01)
 BEST = Recipe(
-    optimizer=AdamW(learning_rate=3e-3, beta_2=0.99, weight_decay=0.01),
+    optimizer=OPTIMIZER,
     schedule=WarmUp(warmup_share=0.1),
     batch_size=32,
     epochs=2,
@@ -43,7 +44,7 @@ BEST = Recipe(
 
 Shifted digits stand for those that so few steps do not see, which leaves dropout nothing to do.
 """
-SPRINT = replace(BEST, optimizer=replace(BEST.optimizer, learning_rate=4e-3, beta_1=0.85), epochs=0.36)
+SPRINT = replace(BEST, optimizer=replace(OPTIMIZER, learning_rate=4e-3, beta_1=0.85), epochs=0.36)
 """99 % in little time: a higher rate and a shorter memory, which so short a training ends better with."""
 FAST = replace(BEST, epochs=0.6, settings={"dropout": "0.1"})
 """With dropout, as a first training is to show it, but less than the chapter's own: the pictures change already."""
