@@ -6,8 +6,11 @@ SciPy and scikit-learn are imported where they are used: a second that a worker 
 """
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
+
+from twotrack.shared.workers import imports
 
 CALIBRATION_BINS = 10
 
@@ -39,11 +42,10 @@ def evaluate(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 def _multiclass(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy and mean cross-entropy (nats)."""
     from scipy.special import log_softmax
-    from sklearn import metrics as sklearn_metrics
 
     picked = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
     return {
-        "accuracy": float(sklearn_metrics.accuracy_score(labels, classes(logits))),
+        "accuracy": float(_scikit_learn().accuracy_score(labels, classes(logits))),
         "loss": float(-picked.mean()),
     }
 
@@ -51,18 +53,17 @@ def _multiclass(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 def _binary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Ranking (ROC AUC, PR AUC as average precision), decisions at 0.5, probabilities (loss in nats)."""
     from scipy.special import expit
-    from sklearn import metrics as sklearn_metrics
 
     scores, predicted = logits[:, 0], classes(logits)
     probability = expit(scores)
     return {
-        "roc_auc": float(sklearn_metrics.roc_auc_score(labels, scores)),
-        "pr_auc": float(sklearn_metrics.average_precision_score(labels, scores)),
-        "accuracy": float(sklearn_metrics.accuracy_score(labels, predicted)),
-        "f1": float(sklearn_metrics.f1_score(labels, predicted, zero_division=0.0)),
+        "roc_auc": float(_scikit_learn().roc_auc_score(labels, scores)),
+        "pr_auc": float(_scikit_learn().average_precision_score(labels, scores)),
+        "accuracy": float(_scikit_learn().accuracy_score(labels, predicted)),
+        "f1": float(_scikit_learn().f1_score(labels, predicted, zero_division=0.0)),
         # From the logit itself: the log of a probability that rounds to 0 or 1 would be infinite.
         "loss": float(np.logaddexp(0.0, np.where(labels == 1, -scores, scores)).mean()),
-        "brier": float(sklearn_metrics.brier_score_loss(labels, probability)),
+        "brier": float(_scikit_learn().brier_score_loss(labels, probability)),
         "calibration_error": calibration_error(probability, labels),
     }
 
@@ -107,25 +108,26 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray) -> float:
     """Return one metric of METRICS."""
     if metric == "accuracy":
         return float((classes(logits) == labels).mean())
-    from sklearn import metrics as sklearn_metrics
-
-    return float(sklearn_metrics.roc_auc_score(labels, logits[:, 0]))
+    return float(_scikit_learn().roc_auc_score(labels, logits[:, 0]))
 
 
 def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Count examples by (true class, predicted class): (classes, classes)."""
-    from sklearn import metrics as sklearn_metrics
-
     known = np.arange(max(2, logits.shape[1]))
-    return sklearn_metrics.confusion_matrix(labels, classes(logits), labels=known)
+    return _scikit_learn().confusion_matrix(labels, classes(logits), labels=known)
 
 
 def per_class(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return precision, recall and F1 of every class, (classes,) each; NaN where there is nothing to divide by."""
-    from sklearn import metrics as sklearn_metrics
-
     known = np.arange(max(2, logits.shape[1]))
-    scores = sklearn_metrics.precision_recall_fscore_support(
+    scores = _scikit_learn().precision_recall_fscore_support(
         labels, classes(logits), labels=known, zero_division=np.nan
     )
     return scores[:3]
+
+
+def _scikit_learn() -> ModuleType:
+    """Return scikit-learn's metrics, imported without pandas: a quarter of what that takes, for tables alone."""
+    with imports.without(["pandas"]):
+        from sklearn import metrics
+    return metrics

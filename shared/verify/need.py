@@ -50,7 +50,8 @@ class Need:
 
     def __str__(self) -> str:
         size = f"{self.memory / 1e9:.1f} GB of memory, {self.disk / 1e9:.1f} GB of disk"
-        return f"{NEED} {size} and {max(1.0, self.minutes):.0f} min, for {self.values:,} weights"
+        sides = f"two sides of {self.values:,} weights, each further one half as much again"
+        return f"{NEED} {size} and {max(1.0, self.minutes):.0f} min for {sides}"
 
 
 def need_of(side: ObservedSide) -> Need:
