@@ -85,7 +85,7 @@ def convert(request: ConversionRequest, on_step: OnStep, pool: WorkerPool | None
     writer = _writer(request)
     run, model = _source(request)
     reader = None if run else _reader(request.weights)
-    with output(request.out) as converted, lent_or_new(pool, "cpu") as workers:
+    with output(request.out.absolute()) as converted, lent_or_new(pool, "cpu") as workers:
         canonical, notes = run / WEIGHTS if run else converted.with_name("canonical"), list[str]()
         if reader:
             on_step(f"reading '{request.weights}' with {reader}")

@@ -205,6 +205,7 @@ def codes(line: str, shown: str) -> set[int]:
 
 
 def missing(shown: str, done: Done, folder: Path) -> list[str]:
-    """Return the lines that are shown and that a command did not print, wherever its folder is."""
+    """Return the lines that are shown and that a command did not print, wherever its folder is (`...` on a page)."""
     printed = {skeleton(one.replace(f"{folder}/", "")) for one in (done.stdout + done.stderr).splitlines()}
-    return [one for one in shown.splitlines() if one.strip() not in ("", "...") and skeleton(one) not in printed]
+    lines = [one.replace(".../", "") for one in shown.splitlines() if one.strip() not in ("", "...")]
+    return [one for one in lines if skeleton(one) not in printed]
