@@ -96,7 +96,7 @@ def test_a_number_that_is_another_one_is_told_which(
         ("mnist_cnn", 8, {"epsilon=1e-5, ": ""}, ("'norm'", "epsilon is 0.001 in Keras", "yours is the side in Keras")),
         ("churn_rnn", 4, {".requires_grad_(False)": ""}, ("'rnn.bias_hh_l0'", "Keras has one")),
         ("backprop", 7, {"(1 - a**2)": "(1 - a)"}, ("rung gradients", "hidden")),
-        ("convolution", 5, {", ceil_mode=True": ""}, ("'pool'", "a window that is not whole at the end counts in 'pool' in Keras")),
+        ("convolution", 5, {", ceil_mode=True": ""}, ("'pool'", "a window that is not whole at the end counts")),
         ("cross_entropy", 5, {" / 2": ""}, ("the output is 2 times as large in Keras",)),
     ],
 )  # fmt: skip
