@@ -47,13 +47,22 @@ def test_accuracy_of_one_seed_has_wilsons_interval(right: int, count: int):
 
 
 def test_accuracy_of_several_seeds_has_students_interval_over_seeds():
-    correct = answers([0.9, 0.92, 0.95])
+    correct = answers([0.6, 0.62, 0.65])
 
     estimate = statistics.accuracy(correct)
 
     assert estimate.value == pytest.approx(correct.mean(axis=1).mean())
     assert (estimate.low, estimate.high) == pytest.approx(student(correct.mean(axis=1)))
     assert estimate.method == "Student's t, over seeds"
+
+
+def test_an_interval_of_scores_ends_where_scores_end():
+    """Student's t over two seeds knows no bounds: of 0.98 and 0.96 it goes from 0.84 to 1.10."""
+    correct = np.ones((2, 50), bool)
+    correct[0, :1], correct[1, :2] = False, False
+
+    assert statistics.accuracy(correct).high == 1.0
+    assert statistics.accuracy(~correct).low == 0.0
 
 
 def test_equal_accuracies_have_an_interval_of_width_zero():

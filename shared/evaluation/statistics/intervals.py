@@ -1,6 +1,6 @@
 """Intervals for one track and for the difference between two, all at 95 % unless said otherwise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def score(metric: str, logits: np.ndarray, labels: np.ndarray, confidence: float
         return accuracy(metrics.classes(logits) == labels, confidence)
     if len(logits) == 1:
         return _bootstrapped(bootstrap(logits, labels)[0], confidence)
-    return mean_of(scores(metric, logits, labels), "Student's t, over seeds", confidence)
+    return _over_seeds(scores(metric, logits, labels), confidence)
 
 
 def score_difference(
@@ -58,6 +58,12 @@ def scores(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.array([metrics.score(metric, seed_logits, labels) for seed_logits in logits])
 
 
+def _over_seeds(values: np.ndarray, confidence: float) -> Estimate:
+    """Estimate a score for another seed from those of some (seeds,); what no score can be is not in the interval."""
+    found = mean_of(values, "Student's t, over seeds", confidence)
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+
+
 def _bootstrapped(values: np.ndarray, confidence: float) -> Estimate:
     """Estimate from values (1 + resamples,), the observed one first (Efron and Tibshirani 1993)."""
     tail = (1 - confidence) / 2
@@ -76,7 +82,7 @@ def accuracy(correct: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
 
         low, high = proportion_confint(correct.sum(), correct.size, 1 - confidence, "wilson")
         return Estimate(float(correct.mean()), float(low), float(high), "Wilson, over test examples")
-    return mean_of(correct.mean(axis=1), "Student's t, over seeds", confidence)
+    return _over_seeds(correct.mean(axis=1), confidence)
 
 
 def accuracy_difference(first: np.ndarray, second: np.ndarray, confidence: float = CONFIDENCE) -> Estimate:
