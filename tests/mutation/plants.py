@@ -186,19 +186,19 @@ def both(*plants: Plant) -> Plant:
 # === Steps ===
 
 
-def stale(track: str, what: str) -> Plant:
-    """Give a step the inputs, or the targets, of the step before."""
+def stale(track: str, what: str, method: str) -> Plant:
+    """Give a method that is called with each step's batch the inputs, or the targets, of the step before."""
 
     def planted() -> AbstractContextManager:
         last: dict[str, Any] = {}
 
-        def train_step(original: Callable, model: Any, inputs: Any, targets: Any) -> float:
+        def called(original: Callable, model: Any, inputs: Any, targets: Any) -> Any:
             now = {"inputs": inputs, "targets": targets}
             given = now | {what: last.get(what, now[what])}
             last.update(now)
             return original(model, given["inputs"], given["targets"])
 
-        return around(model_class(track), "train_step", train_step)
+        return around(model_class(track), method, called)
 
     return planted
 
