@@ -71,6 +71,7 @@ def test_fifty_normalisations_of_five_rows_pass_by_how_far_they_enlarge_rounding
     assert {gap.kind for gap in result.certificate.gaps} == {GapKind.ROUNDING}
 
 
+@pytest.mark.slow
 def test_how_far_rounding_is_enlarged_says_how_far_training_mode_and_gradients_may_part(workers: WorkerPool) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:DEEPER", until="gradients")
 
