@@ -217,8 +217,10 @@ const load = address => new Promise((resolve, reject) => {
 
 async function open() {
   // torch's model answers first; the second runtime is opened after that, for it takes as long again.
-  // Its file is unpacked while its runtime opens.
-  const file = bytes("digits-torch.onnx"), [facts, onnx] = await Promise.all([json("facts.json"), openOnnxRuntime()]);
+  // The models are loaded, and the first of them unpacked, while its runtime opens.
+  const opening = openOnnxRuntime();
+  await load("playground/models.js");
+  const file = bytes("digits-torch.onnx"), [facts, onnx] = await Promise.all([json("facts.json"), opening]);
   const torch = await onnx(file, "probabilities"), maps = [await onnx(bytes("maps-torch.onnx"))];
   const digitModels = [torch];
   await digits(facts.digits, digitModels, maps);
