@@ -4,9 +4,11 @@ ReLU never changes which of some numbers is the largest, so the two may change p
 gradient passes where the largest is not positive.
 """
 
+from typing import Any
+
 from torch import fx, nn
 
-_POOLS = nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d
+_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 
 
 class _Outermost(fx.Tracer):
@@ -22,7 +24,7 @@ def pool_first(module: nn.Module) -> nn.Module | None:
 
     None if there is nothing to exchange, or if the forward pass cannot be followed, as it asks for values.
     """
-    if not any(isinstance(layer, _POOLS) for layer in module.children()):
+    if not any(type(layer) in _POOLS for layer in module.children()):
         return None
     try:
         graph = _Outermost().trace(module)
@@ -35,10 +37,11 @@ def pool_first(module: nn.Module) -> nn.Module | None:
 
 def _exchange(pool: fx.Node, layers: dict[str, nn.Module]) -> bool:
     """Put a pooling before the ReLU that nothing else looks at; tell whether it is one behind such a ReLU."""
-    if not isinstance(_layer(pool, layers), _POOLS) or not isinstance(pool.args[0], fx.Node):
+    layer = _layer(pool, layers)
+    if type(layer) not in _POOLS or layer.return_indices or not isinstance(pool.args[0], fx.Node):
         return False
     relu = pool.args[0]
-    if not isinstance(_layer(relu, layers), nn.ReLU) or len(relu.users) > 1:
+    if type(_layer(relu, layers)) is not nn.ReLU or len(relu.users) > 1:  # what is derived may do something else
         return False
     (taken,) = relu.all_input_nodes
     pool.replace_all_uses_with(relu)
@@ -48,5 +51,5 @@ def _exchange(pool: fx.Node, layers: dict[str, nn.Module]) -> bool:
     return True
 
 
-def _layer(node: fx.Node, layers: dict[str, nn.Module]) -> nn.Module | None:
+def _layer(node: fx.Node, layers: dict[str, nn.Module]) -> Any:
     return layers[str(node.target)] if node.op == "call_module" else None

@@ -27,6 +27,20 @@ class Plain(nn.Module):
         return self.pool(self.relu(self.conv(x)))
 
 
+class Shifted(nn.ReLU):
+    """Not monotonic."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) - 2 * x
+
+
+class WithPlaces(Plain):
+    """Where the largest number was is asked for."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[0]
+
+
 class LookedAt(Plain):
     """What ReLU gives goes elsewhere too."""
 
@@ -65,6 +79,8 @@ NETWORKS: dict[str, type[nn.Module] | object] = {
     "looked at": LookedAt,
     "average": lambda: Plain(nn.AvgPool2d(2)),
     "another activation": lambda: Plain(activation=nn.GELU()),
+    "derived": lambda: Plain(activation=Shifted()),
+    "with places": lambda: WithPlaces(nn.MaxPool2d(2, return_indices=True)),
     "branching": Branching,
     "nested": Nested,
 }

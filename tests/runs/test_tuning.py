@@ -90,6 +90,8 @@ def test_fused_updates_take_gradients_and_states_that_lie_otherwise_in_memory(wo
         ("looked at", []),
         ("average", []),
         ("another activation", []),
+        ("derived", []),
+        ("with places", []),
         ("branching", []),
         ("nested", []),
     ],
