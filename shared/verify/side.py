@@ -340,7 +340,8 @@ class ObservedSide:
         self.forget_step()
         if step.gradients is not None:
             trace.recorded.append(dict(step.gradients))
-        kept = self.model.live_weights().only(self._moved if trace.weights_digested else self._kept_in_full)
+        own, names = self.model.live_weights(), self._moved if trace.weights_digested else self._kept_in_full
+        kept = MadeWeights({name: self._shapes[name] for name in names}, lambda name, _: own[name])
         trace.weights.append(keeping.digested_weights(kept) if trace.weights_digested else copies(kept))
 
     def forget_step(self) -> None:

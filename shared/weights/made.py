@@ -1,6 +1,6 @@
 """Weights that are made one by one as they are asked for, so that a large model's never stand in memory all at once."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -26,10 +26,6 @@ class MadeWeights(Mapping[str, np.ndarray]):
     def changed(self, change: Callable[[str, np.ndarray], np.ndarray]) -> "MadeWeights":
         """Return weights of the same shapes, of which each is what `change` makes of its name and this one's."""
         return MadeWeights(self.shapes, lambda name, _: change(name, self[name]))
-
-    def only(self, names: Collection[str]) -> "MadeWeights":
-        """Return those of these names."""
-        return MadeWeights({name: self.shapes[name] for name in names}, self._make)
 
 
 def shapes_of(weights: Mapping[str, np.ndarray]) -> dict[str, Shape]:
