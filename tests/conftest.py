@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from tests.support.fast_lane import FastLane
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
 from tests.support.once import session_folder
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.verify.ladder import threads
 from twotrack.shared.workers.pool import WorkerPool
 
 ROOT = Path(__file__).parents[1]
 WORKERS, KEPT_MEMORY = pytest.StashKey[WorkerPool](), pytest.StashKey[int]()
+IMPORTED = pytest.StashKey[set[str]]()
+"""Frameworks that were imported while tests were collected."""
 
 # The same examples in every run, and no limit on the time that one takes on a busy machine.
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -28,8 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    config.stash[KEPT_MEMORY] = resources.kept_memory(resources.available_memory(), processes)
+    config.stash[KEPT_MEMORY] = resources.kept_memory(resources.available_memory(), resources.test_processes())
     if config.getoption("--fast"):
         config.pluginmanager.register(FastLane())
 
@@ -40,7 +44,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Look for no garbage among what is collected: hundreds of thousands of objects, which stay to the end."""
     gc.disable()
     try:
@@ -48,6 +52,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+        session.config.stash[IMPORTED] = {"torch", "keras", "tensorflow", "jax"} & set(sys.modules)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,8 +69,13 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def workers(pytestconfig: pytest.Config) -> Iterator[WorkerPool]:
-    """Workers shared by the whole session: one per track, on the CPU, started at first use."""
-    with WorkerPool("cpu", one_per_track=True) as workers:
+    """Workers shared by the whole session: one per track, on the CPU, started at first use.
+
+    Each computes with as many threads as a ladder's own would where as many commands climb as there are processes of
+    tests: threads that wait for each other over a few numbers cost more than they give.
+    """
+    share = max(1, threads(len(TRACKS)) // resources.test_processes())
+    with WorkerPool("cpu", threads=share, one_per_track=True) as workers:
         pytestconfig.stash[WORKERS] = workers
         yield workers
 
