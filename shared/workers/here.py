@@ -72,8 +72,8 @@ class PoolPartlyHere(WorkerPool):
 def process_as_it_was() -> Iterator[None]:
     """Put back, at the end of the block, what a track changes for the whole process: settings and random states.
 
-    Warnings inside it are not shown, as a worker's are not, and are no errors where the user's own shall be. Garbage is
-    looked for, which Keras does before every model, among what the block makes alone: never in all that the process has.
+    Warnings inside it are not shown, as a worker's are not, and are no errors where the user's own shall be. Garbage,
+    which Keras looks for before every model, is looked for among what the block makes: not in all that the process has.
     """
     import numpy as np
 
