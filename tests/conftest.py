@@ -17,6 +17,7 @@ from tests.support.once import session_folder
 from twotrack.shared.spec.track import TRACKS
 from twotrack.shared.verify.ladder import threads
 from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.processes import BOUNDS_OF_THREADS
 
 ROOT = Path(__file__).parents[1]
 WORKERS, KEPT_MEMORY = pytest.StashKey[WorkerPool](), pytest.StashKey[int]()
@@ -60,6 +61,11 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Let every child process import the packages, and the tests' own tasks, from this tree."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        # As many threads as a ladder's workers would have where one climbs in each process of tests: threads that wait
+        # for each other over a few numbers cost more than they give. The same for all, for bits depend on it.
+        share = max(1, threads(len(TRACKS)) // resources.test_processes())
+        for name in BOUNDS_OF_THREADS:
+            patch.setenv(name, os.environ.get(name, str(share)))
         # What JAX runs here is mostly compiled for a few steps: that is most of the suite's time. It compiles a program
         # once in a session, not once in each of its processes.
         for name, value in compilations.kept_in(session_folder(tmp_path_factory) / "jax_compilations").items():
@@ -69,13 +75,8 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def workers(pytestconfig: pytest.Config) -> Iterator[WorkerPool]:
-    """Workers shared by the whole session: one per track, on the CPU, started at first use.
-
-    Each computes with as many threads as a ladder's own would where as many commands climb as there are processes of
-    tests: threads that wait for each other over a few numbers cost more than they give.
-    """
-    share = max(1, threads(len(TRACKS)) // resources.test_processes())
-    with WorkerPool("cpu", threads=share, one_per_track=True) as workers:
+    """Workers shared by the whole session: one per track, on the CPU, started at first use."""
+    with WorkerPool("cpu", one_per_track=True) as workers:
         pytestconfig.stash[WORKERS] = workers
         yield workers
 
