@@ -45,8 +45,8 @@ WRONG = ("my_", "torch_side", "tests.conformance.planted")
 """Pairs of pages, and what is made of them, that are no one model: that is the point there."""
 TORCH_ALONE = ["my_refactoring:PAIR"]
 """A pair without a Keras side."""
-SMALLER = {"mnist_cnn": ["filters=4", "hidden_size=8"]}
-"""Settings of a chapter that has many test images, where a line does not set them and begins with nothing."""
+SMALLER = {"mnist_cnn": ["filters=4", "hidden_size=8"], "churn_lstm": ["num_layers=1"]}
+"""Settings of chapters that take longer than others, where a line does not set them and begins with nothing."""
 BEGUN = {"--from", "--warm-start", "--resume", "--verify"}
 PRETRAINED = {"review_bert", "shop_transfer"}
 SLOW = {
@@ -79,7 +79,7 @@ NEVER = {
 PLACEHOLDER = re.compile(r"^(?:\[.*|[A-Z]{3,}(?::[A-Z]+)?|.*\|.*|[A-Z])$")
 """What a reader puts something of their own for."""
 DOWNLOADED = re.compile(r"tfds|google-bert/|my-bert|tickets\.csv|photos/|new/\*")
-SETTABLE = {"run", "compare"}
+SETTABLE = {"run", "compare", "verify"}
 ONCE = {"compare", "verify", "doctor", "exercise", "data"}
 """Commands on which no later line depends: what is the same once made small is run on the first page that has it."""
 
