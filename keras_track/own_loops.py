@@ -9,7 +9,7 @@ import keras
 
 from twotrack.keras_track.updates import settings
 from twotrack.keras_track.weights import name_table
-from twotrack.shared.spec.loop import LoopNotes
+from twotrack.shared.spec.loop import LoopNotes, constant_or_all
 
 
 class Watch:
@@ -17,6 +17,7 @@ class Watch:
 
     def __init__(self, model: keras.Model):
         self.notes, self._model = LoopNotes(), model
+        self._optimizer: keras.optimizers.Optimizer | None = None
 
     def begin_batch(self) -> None:
         """Look at the optimizer of a compiled model in front of a step, which may be code that nothing sees."""
@@ -32,16 +33,26 @@ class Watch:
             return
         if not self.notes.rates:
             self._state(optimizer)
+        if optimizer is not self._optimizer:
+            self.notes.begun.append(len(self.notes.rates))
+        self._optimizer = optimizer
         self.notes.rates.append(rate)
 
     def _state(self, optimizer: keras.optimizers.Optimizer) -> None:
-        stated = next(iter(settings(optimizer, name_table(self._model)).values()), {"method": ""})
+        by_weight = settings(optimizer, name_table(self._model))
+        stated = next(iter(by_weight.values()), {"method": ""})
         self.notes.method = stated["method"]
         if not self.notes.method:
             self.notes.method = type(optimizer).__name__
             stated = stated | optimizer.get_config()
         numbers = {name: value for name, value in stated.items() if isinstance(value, int | float)}
         self.notes.settings |= {name: float(value) for name, value in numbers.items()}
+        self.notes.rules |= {name: own for name, own in by_weight.items() if own["method"]}
+
+    def end(self) -> None:
+        """Tell the rates of all steps with the settings of each weight."""
+        for own in self.notes.rules.values():
+            own["rate"] = constant_or_all(self.notes.rates)
 
 
 @contextmanager
@@ -57,3 +68,4 @@ def watched(model: keras.Model) -> Iterator[Watch]:
 
     with patch.object(owner, "apply", seen):
         yield watch
+    watch.end()

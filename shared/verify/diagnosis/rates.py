@@ -14,16 +14,25 @@ Told = tuple[str, str, str]
 """What differs, the line for torch and the line for Keras."""
 
 
-def rates_text(keras: Rates, torch: Rates) -> Told:
-    """Say how Keras' learning rates differ from torch's."""
+def rates_text(keras: Rates, torch: Rates, place: str = "") -> Told:
+    """Say how Keras' learning rates differ from torch's; `place` says of which weights, if not of all."""
+    if place and torch == 0.0:
+        return _left_out(place)
     if isinstance(keras, float) and isinstance(torch, float):
-        factor = keras / torch if torch else 0.0
-        what = f"the learning rate is {keras:g} in Keras and {torch:g} in torch, {factor:.6g} times as much in Keras"
-        return what, f"lr={keras:g} in torch's optimizer", f"learning_rate={torch:g} in Keras' optimizer"
+        factor = f", {keras / torch:.6g} times as much in Keras" if torch else ""
+        what = f"the learning rate{place} is {keras:g} in Keras and {torch:g} in torch{factor}"
+        return what, f"lr={keras:g} in torch's optimizer{place}", f"learning_rate={torch:g} in Keras' optimizer{place}"
     own, other = _listed(keras, torch), _listed(torch, keras)
     told = _shifted(own, other) or _constant_factor(own, other) or _stretched(own, other)
     what = told or f"the learning rates follow other schedules: Keras {described(own)}, torch {described(other)}"
+    what += f" (the rate{place})" if place else ""
     return what, f"a schedule by which torch {described(own)}", f"a schedule by which Keras {described(other)}"
+
+
+def _left_out(place: str) -> Told:
+    """Say that torch's optimizer does not move some weights, which it was not given, or given with a rate of 0."""
+    what = f"torch's optimizer does not update the weights{place}: it is given others only, or a rate of 0 for them"
+    return what, "an optimizer over model.parameters()", f"trainable=False in Keras{place}"
 
 
 def _listed(rates: Rates, like: Rates) -> Sequence[float]:
@@ -91,7 +100,16 @@ def described(rates: Sequence[float]) -> str:
     steps = [a - b for a, b in pairwise(rates)][:5]
     if len(steps) == 5 and _same(steps, [steps[0]] * 5) and steps[0]:
         return f"begins at {rates[0]:.6g} and falls by {steps[0]:.6g} at every step"
-    return f"has {', '.join(f'{rate:.6g}' for rate in rates[:4])}, ..."
+    return _falls(rates) or f"has {', '.join(f'{rate:.6g}' for rate in rates[:4])}, ..."
+
+
+def _falls(rates: Sequence[float]) -> str:
+    """Say at which steps rates that seldom change do so."""
+    at = [n for n, (a, b) in enumerate(pairwise(rates), start=1) if not isclose(a, b, rel_tol=SAME)]
+    if not at or len(at) > len(rates) / 2:
+        return ""
+    told = ", ".join(f"is {rates[n]:.6g} from step {n + 1} on" for n in at[:3])
+    return f"begins at {rates[0]:.6g}, {told}{', ...' * (len(at) > 3)}"
 
 
 def _turn(rates: Sequence[float]) -> str:
