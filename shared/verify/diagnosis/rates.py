@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import isclose
+from math import acos, cos, isclose, pi
 
 SAME = 1e-9
 """Relative, between rates that are one."""
@@ -95,12 +95,39 @@ def described(rates: Sequence[float]) -> str:
     ratios = [b / a for a, b in pairwise(stairs) if a]
     if ratios and _same(ratios[:10], [ratios[0]] * 10):
         return f"begins at {rates[0]:.6g} and multiplies by {ratios[0]:.6g} every {every} steps"
-    if turn := _turn(rates):
-        return turn
+    if law := _by_time(rates) or _half_cosine(rates) or _turn(rates):
+        return law
     steps = [a - b for a, b in pairwise(rates)][:5]
     if len(steps) == 5 and _same(steps, [steps[0]] * 5) and steps[0]:
         return f"begins at {rates[0]:.6g} and falls by {steps[0]:.6g} at every step"
     return _falls(rates) or f"has {', '.join(f'{rate:.6g}' for rate in rates[:4])}, ..."
+
+
+def _by_time(rates: Sequence[float]) -> str:
+    """Name a rate that is divided by a number that grows evenly, as Keras' InverseTimeDecay divides it."""
+    if len(rates) < 4 or not all(rates):
+        return ""
+    shares = [rates[0] / rate - 1 for rate in rates]
+    if not shares[1] or not _same(shares[1:], [shares[1] * step for step in range(1, len(shares))]):
+        return ""
+    return f"begins at {rates[0]:.6g} and divides that by 1 + {shares[1]:.6g} t behind step t"
+
+
+def _half_cosine(rates: Sequence[float]) -> str:
+    """Name a rate that falls along half a cosine: solved for from the first four rates."""
+    if len(rates) < 6:
+        return ""
+    a, b, c, d = rates[:4]
+    # about its middle m, r(t + 1) + r(t - 1) = 2 cos(w) r(t) + 2 m (1 - cos(w))
+    if b == c or not -1 < (turn := (b + d - a - c) / (2 * (c - b))) < 1:
+        return ""
+    width = acos(turn)
+    middle, steps = (a + c - 2 * turn * b) / (2 * (1 - turn)), round(pi / width)
+    law = [middle + (a - middle) * cos(width * step) for step in range(min(steps + 1, len(rates)))]
+    if not all(isclose(own, told, abs_tol=1e-7 * a) for own, told in zip(rates, law, strict=False)):
+        return ""
+    floor = float(f"{2 * middle - a:.4g}") if abs(2 * middle - a) > 1e-6 * a else 0.0
+    return f"falls from {a:.6g} to {floor:g} along half a cosine of {steps} steps"
 
 
 def _falls(rates: Sequence[float]) -> str:
