@@ -16,6 +16,10 @@ def _cosine(peak: float, floor: float, steps: int) -> tuple[float, ...]:
     return (*falling, *([floor] * 3))
 
 
+def _polynomial(power: float) -> tuple[float, ...]:
+    return tuple(0.1 * max(1 - step / 20, 0.0) ** power for step in range(30))
+
+
 @pytest.mark.parametrize(
     ("keras", "torch", "words"),
     [
@@ -30,6 +34,7 @@ def _cosine(peak: float, floor: float, steps: int) -> tuple[float, ...]:
         (tuple(0.1 / (1 + 0.5 * step) for step in range(20)), 0.1, "divides that by 1 + 0.5 t behind step t"),
         (_cosine(0.1, 0.01, 16), 0.1, "falls from 0.1 to 0.01 along half a cosine of 16 steps"),
         (_cosine(0.1, 0.0, 40), _cosine(0.1, 0.0, 20), "torch falls from 0.1 to 0 along half a cosine of 20"),
+        (_polynomial(0.9), _polynomial(1.0), "by the power 0.9 of the steps that are left, torch begins at 0.1"),
         ((0.1,) * 6 + (0.05,) * 6 + (0.02,) * 6, 0.1, "begins at 0.1, is 0.05 from step 7 on, is 0.02 from step 13 on"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import acos, cos, isclose, pi
+from math import acos, cos, isclose, log, pi
 
 SAME = 1e-9
 """Relative, between rates that are one."""
@@ -150,8 +150,20 @@ def _turn(rates: Sequence[float]) -> str:
         return f"begins at {rates[0]:.6g}, falls to {rates[step]:.6g} at step {step + 1} and rises again"
     if rates[-1] == 0 or _same(rates[len(rates) // 2 :], [rates[-1]] * len(rates)):
         step = next(n for n, rate in enumerate(rates) if isclose(rate, rates[-1], rel_tol=SAME, abs_tol=1e-300))
-        return f"begins at {rates[0]:.6g}, falls to {rates[-1]:.6g} at step {step + 1} and stays there"
+        told = f"begins at {rates[0]:.6g}, falls to {rates[-1]:.6g} at step {step + 1} and stays there"
+        return told + _by_power(rates[: step + 1])
     return ""
+
+
+def _by_power(rates: Sequence[float]) -> str:
+    """Say by which power of the steps that are left rates fall to the last of them."""
+    steps, whole = len(rates) - 1, rates[0] - rates[-1]
+    if steps < 3 or not whole or not 0 < (share := (rates[1] - rates[-1]) / whole) < 1:
+        return ""
+    power = log(share) / log(1 - 1 / steps)
+    law = [rates[-1] + whole * (1 - step / steps) ** power for step in range(steps)]
+    fits = all(isclose(own, told, abs_tol=1e-7 * abs(whole)) for own, told in zip(rates, law, strict=False))
+    return f", by the power {power:.4g} of the steps that are left" if fits else ""
 
 
 def _over(ratio: float) -> str:

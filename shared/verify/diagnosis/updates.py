@@ -165,7 +165,7 @@ class UpdateProposals(ABC):
         trained, rules, own = self._side.trained_shapes(), self._torch_rules, self._keras_rules()
         rates = {"rate": constant_or_all(self._torch_evidence.learning_rates)}
         names = [name for name in own if name in rules and name in trained]
-        return deviations({name: own[name] for name in names}, {name: {**rules[name], **rates} for name in names})
+        return deviations({name: own[name] for name in names}, {name: rates | dict(rules[name]) for name in names})
 
     @property
     def _planned(self) -> list[float]:
