@@ -110,6 +110,10 @@ def _filled_softmax(x: Tensor, fill: float) -> Tensor:
     return torch.softmax(x.masked_fill(hides, fill), -1).masked_fill(hides, 0.0)
 
 
+def _scaled_softmax(x: Tensor, factor: float, dim: int) -> Tensor:
+    return torch.softmax(x * factor, dim)
+
+
 def _pool(x: Tensor, how: str, size: Sequence[int], strides: Sequence[int], widths: Widths, counts: bool) -> Tensor:
     """Pool over (batch, ..., channels); average pooling counts the padding or not."""
     rank = len(size)
@@ -207,6 +211,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "rms_norm": _rms_norm,
     "deviation": _deviation,
     "filled_softmax": _filled_softmax,
+    "scaled_softmax": _scaled_softmax,
     "pool": _pool,
     "resize": _resize,
 }
@@ -227,7 +232,11 @@ BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
-    """Return what `of`, a name in BOTH, makes of two tensors, with activations of `first`, of `second`, and `then`."""
+    """Return what `of`, a name in BOTH, makes of two tensors, with activations of `first`, of `second`, and `then`.
+
+    Each of the two is multiplied by `by_first` or `by_second`.
+    """
+    one, other = one * function.parameters.get("by_first", 1.0), other * function.parameters.get("by_second", 1.0)
     first, second, then = (FUNCTIONS[str(function.parameters.get(place, "identity"))] for place in PLACES)
     return then(BOTH[str(function.parameters["of"])](first(one), second(other)))
 
