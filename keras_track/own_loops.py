@@ -25,6 +25,14 @@ class Watch:
         if optimizer is not None:
             self.see(optimizer)
 
+    def end_batch(self) -> None:
+        """Look whether the model was compiled anew in front of the step of this batch."""
+        optimizer = getattr(self._model, "optimizer", None)
+        if optimizer is None or optimizer is self._optimizer or not int(optimizer.iterations):
+            return
+        self.notes.begun.append(len(self.notes.rates) - 1)
+        self._optimizer = optimizer
+
     def see(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Note the rate of the step that comes, and at first the settings."""
         try:
