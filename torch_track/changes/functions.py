@@ -236,7 +236,8 @@ def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
 
     Each of the two is multiplied by `by_first` or `by_second`.
     """
-    one, other = one * function.parameters.get("by_first", 1.0), other * function.parameters.get("by_second", 1.0)
+    by_first, by_second = (float(function.parameters.get(name, 1.0)) for name in ("by_first", "by_second"))  # type: ignore[arg-type]
+    one, other = one * by_first, other * by_second
     first, second, then = (FUNCTIONS[str(function.parameters.get(place, "identity"))] for place in PLACES)
     return then(BOTH[str(function.parameters["of"])](first(one), second(other)))
 
