@@ -359,6 +359,7 @@ class KerasModel(TrackModel):
             return value, {name: np.array(entry.layout.to_canonical(as_array(one))) for (name, entry), one in named}
 
         def over(loss: float, gradients: Any) -> None:
+            watch.end_batch()
             hear(loss, gradients)
             if self.draws:
                 self.draws.advance()
