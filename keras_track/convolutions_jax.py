@@ -8,7 +8,6 @@ derives stays; only what is handed to XLA differs.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import prod
 from typing import Any
 
 import jax
@@ -17,8 +16,6 @@ from jax import lax
 from jax import numpy as jnp
 from jax.interpreters import mlir
 
-MOST_PLACES = 64
-"""Terms of a sum that are written out: of the kernel, or of its gradient. More would take longer to compile."""
 _CONVOLUTION = lax.conv_general_dilated_p
 _LOWERINGS = mlir._platform_specific_lowerings["cpu"]
 
@@ -30,19 +27,12 @@ def written_out() -> Callable[[], object]:
 
 
 def _lowered(context: Any, lhs: Any, rhs: Any, **settings: Any) -> Any:
-    values, kernel = context.avals_in
-    (result,) = context.avals_out
-    if values.dtype == kernel.dtype == result.dtype == np.float64:
-        numbers = settings["dimension_numbers"]
-        places = [kernel.shape[axis] for axis in numbers.rhs_spec[2:]]
-        if settings["batch_group_count"] > 1:
-            places = [result.shape[axis] for axis in numbers.out_spec[2:]]
-        is_by_groups = max(settings["feature_group_count"], settings["batch_group_count"]) > 1
-        if is_by_groups and 0 < prod(places) <= MOST_PLACES:
-            return mlir.lower_fun(partial(summed, sizes=result.shape, **settings), multiple_results=False)(
-                context, lhs, rhs
-            )
-    return mlir._lowerings[_CONVOLUTION].rule(context, lhs, rhs, **settings)
+    arrays = *context.avals_in, *context.avals_out
+    is_by_groups = max(settings["feature_group_count"], settings["batch_group_count"]) > 1
+    if not is_by_groups or any(array.dtype != np.float64 or not array.size for array in arrays):
+        return mlir._lowerings[_CONVOLUTION].rule(context, lhs, rhs, **settings)
+    written = partial(summed, sizes=context.avals_out[0].shape, **settings)
+    return mlir.lower_fun(written, multiple_results=False)(context, lhs, rhs)
 
 
 def summed(
@@ -59,7 +49,7 @@ def summed(
     batch_group_count: int,
     **_: Any,
 ) -> jax.Array:
-    """Return what `lax.conv_general_dilated` gives, of shape `sizes`, for groups of one channel or of examples."""
+    """Return what `lax.conv_general_dilated` gives, of shape `sizes`, by groups of channels or of examples."""
     of_values, of_kernel, of_result = dimension_numbers
     margins = [(0, 0, 0), *((*ends, step - 1) for ends, step in zip(padding, lhs_dilation, strict=True)), (0, 0, 0)]
     values = lax.pad(lhs.transpose(of_values[0], *of_values[2:], of_values[1]), np.float64(0), margins)
@@ -82,15 +72,17 @@ def _by_channels(
 ) -> jax.Array:
     """Convolve each group of channels of values (batch, places..., channels) alone: a term for each kernel's place."""
     inputs, outputs = kernel.shape[-2], kernel.shape[-1] // groups
-    shares = kernel.reshape(*kernel.shape[:-1], groups, outputs)
 
-    def term(place: tuple[int, ...]) -> jax.Array:
-        part = _part(values, np.multiply(place, dilation), extents, strides)
+    def add(total: jax.Array, at: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        start, share = at
+        part = _part(values, start, extents, strides)
         grouped = part.reshape(*part.shape[:-1], groups, inputs)
-        return jnp.einsum("...gi,igo->...go", grouped, shares[place], precision="highest")
+        return total + jnp.einsum("...gi,igo->...go", grouped, share, precision="highest"), None
 
-    total = sum(map(term, np.ndindex(*kernel.shape[:-2])), jnp.zeros((), np.float64))
-    return total.reshape(*total.shape[:-2], -1)
+    nothing = jnp.zeros((values.shape[0], *extents, groups, outputs))
+    starts = _starts(kernel.shape[:-2], dilation)
+    total, _ = lax.scan(add, nothing, (starts, kernel.reshape(-1, inputs, groups, outputs)))
+    return total.reshape(*nothing.shape[:-2], -1)
 
 
 def _by_examples(
@@ -105,15 +97,21 @@ def _by_examples(
     rows, outputs = values.shape[0] // groups, kernel.shape[-1] // groups
     shares = kernel.reshape(-1, groups, outputs)  # (places and inputs, groups, outputs)
 
-    def product(place: tuple[int, ...]) -> jax.Array:
-        part = _part(values, np.multiply(place, strides), kernel.shape[:-2], dilation).reshape(groups, rows, -1)
-        return jnp.einsum("grk,kgo->rgo", part, shares, precision="highest").reshape(rows, -1)
+    def product(start: jax.Array) -> jax.Array:
+        part = _part(values, start, kernel.shape[:-2], dilation).reshape(groups, rows, -1)
+        return jnp.einsum("grk,kgo->rgo", part, shares, precision="highest")
 
-    return jnp.stack([product(place) for place in np.ndindex(*extents)], 1).reshape(rows, *extents, -1)
+    products = lax.map(product, _starts(extents, strides))  # (places, rows, groups, outputs)
+    return products.swapaxes(0, 1).reshape(rows, *extents, -1)
 
 
-def _part(values: jax.Array, start: np.ndarray, extents: Sequence[int], steps: Sequence[int]) -> jax.Array:
+def _starts(extents: Sequence[int], apart: Sequence[int]) -> np.ndarray:
+    """Return where each of so many parts begins (parts, axes), of examples and channels at the first."""
+    return np.array(list(np.ndindex(1, *extents, 1))) * (0, *apart, 0)
+
+
+def _part(values: jax.Array, start: jax.Array, extents: Sequence[int], steps: Sequence[int]) -> jax.Array:
     """Return so many places of values (batch, places..., channels), by steps from a start."""
-    ends = start + (np.asarray(extents) - 1) * steps + 1
-    first, last = (0, *start.tolist(), 0), (values.shape[0], *ends.tolist(), values.shape[-1])
-    return lax.slice(values, first, last, (1, *steps, 1))
+    spans = [(extent - 1) * step + 1 for extent, step in zip(extents, steps, strict=True)]
+    span = lax.dynamic_slice(values, start, (values.shape[0], *spans, values.shape[-1]))
+    return lax.slice(span, (0,) * span.ndim, span.shape, (1, *steps, 1))
