@@ -53,7 +53,7 @@ def measure(request: SideRequest, report: Report) -> Path:
         report(f"accuracy {seed + 1}/{SEEDS}", {})
         model.restore(fresh)
         model.reseed(seed)
-        load_start(whole, variant, seed)
+        load_start(whole, variant, seed, whole.trainable_names())  # the others have what every seed starts with
         stage.train_epoch(batches[seed], 0, TrainingProgress(len(batches[seed])))
         outputs.append(in_batches(model.predict, dataset, dataset.validation.inputs, chapter.predict_batch))
     file = request.folder / "accuracy.npz"
