@@ -9,6 +9,9 @@ import pytest
 from scipy.signal import correlate
 
 from tests.optimizers.convolution_tasks import Asked, Convolved, convolve
+from twotrack.shared.verify.ladder import Ladder
+from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import RungResult
 from twotrack.shared.workers.pool import WorkerPool
 
 
@@ -118,3 +121,15 @@ def _gradient(at: np.ndarray, terms: Callable[[np.ndarray], np.ndarray]) -> np.n
         unit[place] = 1
         found[place] = terms(unit).sum()
     return found
+
+
+def test_a_pair_passes_where_it_is_one_model_and_fails_where_it_is_padded_otherwise(ladder: Ladder) -> None:
+    def climbed(name: str, until: str) -> RungResult:
+        request = VerifyRequest(name=f"tests.optimizers.convolution_pairs:{name}", until=until, causes="none")
+        (result,) = ladder.climb(request, lambda *_: None, ["keras:jax"])
+        return result.rungs[-1]
+
+    last = climbed("ONE_MODEL", "gradients")
+    assert (last.rung, last.passed) == ("gradients", True), last.detail
+    last = climbed("PADDED_ALIKE", "forward")
+    assert (last.rung, last.passed, last.where) == ("forward", False, "wide")
