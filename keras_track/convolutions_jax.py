@@ -105,9 +105,9 @@ def _by_examples(
     return products.swapaxes(0, 1).reshape(rows, *extents, -1)
 
 
-def _starts(extents: Sequence[int], apart: Sequence[int]) -> np.ndarray:
+def _starts(extents: Sequence[int], apart: Sequence[int]) -> jax.Array:
     """Return where each of so many parts begins (parts, axes), of examples and channels at the first."""
-    return np.array(list(np.ndindex(1, *extents, 1))) * (0, *apart, 0)
+    return jnp.array(list(np.ndindex(1, *extents, 1))) * jnp.array((0, *apart, 0))
 
 
 def _part(values: jax.Array, start: jax.Array, extents: Sequence[int], steps: Sequence[int]) -> jax.Array:
