@@ -101,10 +101,13 @@ def _widen_tensorflow() -> None:
 def _widen_jax() -> None:
     import jax
 
+    from twotrack.keras_track import convolutions_jax
+
     before = jax.config.jax_enable_x64  # type: ignore[attr-defined]  # JAX adds its options when it is imported
     _replaced.callback(jax.config.update, "jax_enable_x64", before)
     jax.config.update("jax_enable_x64", True)
     _replace(jax.nn, "dot_product_attention", _jax_attention)
+    _replaced.callback(convolutions_jax.written_out())
 
 
 def _widen_torch() -> None:

@@ -79,7 +79,7 @@ class Chapter:
     seeds: int = 1
     """That `compare` trains if it is not told how many: 3 where a training takes seconds, so that a verdict decides."""
     verify_examples: int = 1280
-    """Trained on per seed where `twotrack verify` compares scores: few where a step takes long."""
+    """Trained on per seed, and judged, where `twotrack verify` compares scores: few where a pass takes long."""
     verify_batch_size: int = 16
     """Examples in a batch of the ladder's other rungs: few where a pass takes long."""
     attention: "Callable[[Mapping[str, np.ndarray], Any, Inputs], np.ndarray] | None" = None
@@ -224,6 +224,10 @@ class ChapterVariant:
     def data(self, source: "Source | None" = None) -> "Dataset":
         """Load the data for the model; as `Chapter.data`."""
         return self.chapter.data(source, self.config)
+
+    def predicting(self, batch_size: int) -> "ChapterVariant":
+        """Return the same with so many examples predicted at once."""
+        return replace(self, chapter=replace(self.chapter, predict_batch=batch_size))
 
     def require(self, tracks: Iterable[str]) -> None:
         """Raise UserError unless what pretrained weights need on the tracks is installed, and they can be had."""

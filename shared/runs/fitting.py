@@ -118,12 +118,11 @@ def fresh_model(
     return model
 
 
-def load_start(model: TrackModel, variant: ChapterVariant, seed: int) -> None:
-    """Load the chapter's initial weights: pretrained where there are, else drawn."""
-    built = model.weights()
-    shapes, framework_weights = {name: array.shape for name, array in built.items()}, model.switches.own_weights(built)
-    law = variant.recipe.initialiser
-    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, framework_weights, law))
+def load_start(model: TrackModel, variant: ChapterVariant, seed: int, only: Collection[str] | None = None) -> None:
+    """Load the chapter's initial weights, all or only some: pretrained where there are, else drawn."""
+    built = model.live_weights()
+    own, shapes, law = model.switches.own_weights(built), model.shapes(), variant.recipe.initialiser
+    model.load_weights(initial.start(variant.chapter.transfer, variant.config, shapes, seed, own, law), only)
 
 
 def for_stage(

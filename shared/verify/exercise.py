@@ -220,7 +220,8 @@ class ChapterExercise(Exercise):
 
     def __init__(self, variant: ChapterVariant):
         self.pair, self._recipe = chapter_pair(variant), variant.recipe
-        self._variant = replace(variant, recipe=short(variant.recipe, self.pair.batch_size))
+        shorter = replace(variant, recipe=short(variant.recipe, self.pair.batch_size))
+        self._variant = shorter.predicting(VALIDATED * self.pair.batch_size)  # no other size is compiled
 
     @cached_property
     def _loaded(self) -> Dataset:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from twotrack.shared.verify.accuracy import SEEDS, ShortTrainings, check
+from twotrack.shared import chapters
+from twotrack.shared.chapters.spec import Chapter
+from twotrack.shared.verify.accuracy import PREDICTED, SEEDS, ShortTrainings, check
 
 LABELS = np.arange(400) % 2
 
@@ -30,3 +32,9 @@ def test_the_verdict_says_on_which_side_of_the_margin_the_difference_lies(
 
     assert verdict.passed is passed
     assert told in verdict.detail
+
+
+@pytest.mark.parametrize("chapter", chapters.CHAPTERS.values(), ids=lambda chapter: chapter.slug)
+def test_examples_fill_batches_of_one_size(chapter: Chapter):
+    """A batch of another size would be compiled anew."""
+    assert chapter.verify_examples % PREDICTED == 0

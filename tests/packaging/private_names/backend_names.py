@@ -53,6 +53,26 @@ def _eval_trace() -> bool:
     return "exp" in seen
 
 
+def _lowerings() -> bool:
+    """A rule for processors goes before the one for all platforms, until it is taken away."""
+    from unittest.mock import patch
+
+    import jax
+    from jax.interpreters import mlir
+
+    own, asked = mlir._lowerings[jax.lax.exp_p].rule, list[str]()
+
+    def rule(*arguments: Any, **settings: Any) -> Any:
+        asked.append("exp")
+        return own(*arguments, **settings)
+
+    with patch.dict(mlir._platform_specific_lowerings["cpu"]):
+        mlir.register_lowering(jax.lax.exp_p, rule, platform="cpu")
+        jax.jit(lambda x: 2 * jax.lax.exp(x)).lower(1.0)
+    jax.jit(lambda x: 2 * jax.lax.exp(x)).lower(2.0)
+    return asked == ["exp"]
+
+
 def _drawing_operations() -> bool:
     """The functions that every random operation of TensorFlow ends in, and which Keras' dropout calls."""
     from tensorflow.python.ops import gen_random_ops, gen_stateless_random_ops_v2
@@ -130,6 +150,12 @@ BACKEND_NAMES: Mapping[str, PrivateName] = {
     ),
     "jax._src.core.EvalTrace.process_primitive": PrivateName(
         "keras:jax", "round every operation in a lower precision", _eval_trace
+    ),
+    "jax.interpreters.mlir._lowerings": PrivateName(
+        "keras:jax", "hand XLA float64 convolutions by groups as sums", _lowerings
+    ),
+    "jax.interpreters.mlir._platform_specific_lowerings": PrivateName(
+        "keras:jax", "hand XLA float64 convolutions by groups as sums", _lowerings
     ),
     "tensorflow.python.eager.context._seed": PrivateName(KERAS, "give a user's seed back", _tensorflow_seed),
     "tensorflow.python.eager.context._rng": PrivateName(KERAS, "give a user's seed back", _tensorflow_seed),
