@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import with_config
@@ -116,6 +116,8 @@ class LossFacts:
     """Of each output: the number of axes of the mask that the model sends along with it; 0 if it sends none."""
     keeps_logits: tuple[bool, ...]
     """Of each output: the loss is computed from the logits behind its probabilities."""
+    within: tuple[Literal["", "sigmoid", "softmax"], ...] = ()
+    """Of each output: what the loss makes probabilities of it with before it clips these; empty if nothing does."""
 
 
 @dataclass(frozen=True)
