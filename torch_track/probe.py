@@ -50,6 +50,7 @@ from twotrack.torch_track import (
     weights,
 )
 from twotrack.torch_track.changes.links import unlinked
+from twotrack.torch_track.large_scores import LargeScores
 from twotrack.torch_track.operations import finished, operations_recorded
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
@@ -127,8 +128,9 @@ class TorchProbe(Probe):
         self, inputs: Mapping[str, np.ndarray], visit: Visit, training: bool = False, replace: Replace = keep
     ) -> list[np.ndarray]:
         """Run layer by layer; return the outputs."""
-        recorded = layers_recorded(self._module, self._canonical, self._model.layout, visit, replace)
-        with torch.no_grad(), self._model.drawing(training), recorded, self._mode(training):
+        scores = LargeScores(len(next(iter(inputs.values()))))
+        recorded = layers_recorded(self._module, self._canonical, self._model.layout, visit, replace, scores)
+        with torch.no_grad(), self._model.drawing(training), recorded, self._mode(training), scores:
             outputs = self._module(*self._model.tensors(inputs))
         if self.is_compiled and replace is keep:
             outputs = self._compiled_outputs(inputs, training)

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical_shape, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
+from twotrack.torch_track.large_scores import LargeScores
 from twotrack.torch_track.structure import all_given, tensors_in, values
 
 Named = Callable[[str], str]
@@ -22,20 +23,38 @@ Named = Callable[[str], str]
 
 @contextmanager
 def layers_recorded(
-    module: nn.Module, named: Named, layout: ChannelLayout, visit: Visit, replace: Replace = keep
+    module: nn.Module,
+    named: Named,
+    layout: ChannelLayout,
+    visit: Visit,
+    replace: Replace = keep,
+    scores: LargeScores | None = None,
 ) -> Iterator[None]:
-    """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit."""
+    """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit.
+
+    `scores` watches meanwhile, and begins anew behind what is replaced.
+    """
     copies = Copies(values)
+
+    def recording(path: str) -> Callable:
+        return _recording(path, named(path), visit, layout, replace, copies, scores)
+
     handles = [
-        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace, copies), with_kwargs=True)
-        for path, layer in module.named_modules()
-        if path
+        layer.register_forward_hook(recording(path), with_kwargs=True) for path, layer in module.named_modules() if path
     ]
     with removed(handles):
         yield
 
 
-def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replace: Replace, copies: Copies) -> Callable:
+def _recording(
+    path: str,
+    name: str,
+    visit: Visit,
+    layout: ChannelLayout,
+    replace: Replace,
+    copies: Copies,
+    scores: LargeScores | None,
+) -> Callable:
     calls = count()
 
     def record(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
@@ -49,9 +68,13 @@ def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replac
                 hyperparameters=hyperparameters.of_layer(layer),
                 inputs=copies.of(tensors_in(all_given(layer, args, kwargs)), call.inputs),
                 outputs=copies.of(tensors_in(output), call.outputs),
+                strained=scores.rows.copy() if scores else None,
             )
         )
-        return _replaced(output, name, replace, call.outputs)
+        other = _replaced(output, name, replace, call.outputs)
+        if scores and other is not None:
+            scores.begin_anew()
+        return other
 
     return record
 

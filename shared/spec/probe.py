@@ -53,6 +53,8 @@ class LayerTrace:
     """Which of the outputs `Replace` is asked about."""
     digested: bool = False
     """Inputs and outputs are digests, see shared/verify/digests.py."""
+    strained: np.ndarray | None = None
+    """(rows,) Whether a softmax in front was given scores beyond what hides others; None where nothing looked."""
 
 
 Visit = Callable[[LayerTrace], None]
