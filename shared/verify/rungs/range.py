@@ -72,7 +72,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
         found.passes |= dict(_sizes(runner))
         if not is_same(runner.again(side.exercise.inputs()), found.passes[ORDINARY]):
             found.kept = put_back()
-        if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
+        if not side.exercise.has_data and any(spec.kind != "real" for spec in pair.specs.values()):
             found.passes |= {name: runner.masked(name) for name in MASKED}
         found.passes |= {name: run() for name, run in ways.items()}
         side.reset()
