@@ -138,6 +138,44 @@ _HEADS = {"heads.{name}": "{name}"}
 BY_NAME = Pair(_keras_by_name, _torch_by_name, _FIELDS, _LOSSES, rename=_HEADS)
 SWAPPED = Pair(partial(_keras_by_name, True), _torch_by_name, _FIELDS, _LOSSES, rename=_HEADS)
 
-HONEST = ("SQUEEZE", "CHOMPED", "BY_NAME")
-WRONG = ("OTHER_SQUEEZE", "CHOMPED_IN_FRONT", "SWAPPED")
+
+def _keras_masked() -> Any:
+    """The last state of padded sentences: Keras skips the token 0."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(9, 3, mask_zero=True, name="words"),
+            layers.GRU(4, name="reader"),
+            layers.Dense(2, name="head"),
+        ]
+    )
+
+
+def _torch_packed(packs: bool = True) -> Any:
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.reader = nn.Embedding(9, 3), nn.GRU(3, 4, batch_first=True)
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, tokens: Any) -> Any:
+            x, lengths = self.words(tokens), (tokens != 0).sum(1).cpu()
+            given = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False) if packs else x
+            return self.head(self.reader(given)[1][-1])
+
+    return Network()
+
+
+_SENTENCES = Input((5,), kind="tokens", size=9)
+PACKED = Pair(_keras_masked, _torch_packed, _SENTENCES, "cross_entropy")
+PADDED = Pair(_keras_masked, partial(_torch_packed, False), _SENTENCES, "cross_entropy")
+
+HONEST = ("SQUEEZE", "CHOMPED", "BY_NAME", "PACKED")
+WRONG = ("OTHER_SQUEEZE", "CHOMPED_IN_FRONT", "SWAPPED", "PADDED")
 """Their twins, which differ in the forward pass."""
