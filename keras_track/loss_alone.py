@@ -31,7 +31,7 @@ class LossAlone:
             epsilon=epsilon,
             mask_axes=tuple(0 if mask is None else len(mask.shape) for mask in masks),
             keeps_logits=tuple(_keeps_logits(output) for output in keras.tree.flatten(outputs)),
-            within=tuple(_within(part) for part in (parts * len(masks) if len(parts) == 1 else parts)),
+            within=tuple(_within(parts[min(number, len(parts) - 1)]) for number in range(len(masks))),
         )
 
     def build(self, batch: LossBatch) -> None:
