@@ -36,14 +36,30 @@ def layers_recorded(
     """
     copies = Copies(values)
 
-    def recording(path: str) -> Callable:
-        return _recording(path, named(path), visit, layout, replace, copies, scores)
+    def recording(path: str, name: str) -> Callable:
+        return _recording(path, name, visit, layout, replace, copies, scores)
 
     handles = [
-        layer.register_forward_hook(recording(path), with_kwargs=True) for path, layer in module.named_modules() if path
+        layer.register_forward_hook(recording(path, name), with_kwargs=True)
+        for name, path, layer in named_layers(module, named)
     ]
     with removed(handles):
         yield
+
+
+def named_layers(module: nn.Module, named: Named) -> list[tuple[str, str, nn.Module]]:
+    """Return the layers inside by canonical path, with torch's.
+
+    A block that only wraps a layer may have the canonical path of that layer, as Keras has no such block. Then the path
+    means the layer, which holds the weights.
+    """
+    layers = [(named(path), path, layer) for path, layer in module.named_modules() if path]
+    owners = {name for name, _, layer in layers if _holds_weights(layer)}
+    return [one for one in layers if one[0] not in owners or _holds_weights(one[2])]
+
+
+def _holds_weights(layer: nn.Module) -> bool:
+    return any(True for _ in layer.parameters(recurse=False))
 
 
 def _recording(

@@ -92,6 +92,45 @@ CHOMPED_IN_FRONT = Pair(
 )
 
 
+def _keras_mirrored() -> Any:
+    """A convolution behind mirrored borders."""
+    import keras
+    from keras import layers, ops
+
+    image = keras.Input((5, 5, 2))
+    x = ops.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
+    x = layers.ReLU(name="relu")(layers.Conv2D(3, 3, name="conv")(x))
+    return keras.Model(image, layers.Dense(2, name="head")(layers.GlobalAveragePooling2D(name="mean")(x)))
+
+
+def _torch_mirrored(mode: str = "reflect") -> Any:
+    """In torch the border belongs to a block, whose only layer with weights is the convolution."""
+    from torch import nn
+
+    class Mirrored(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.border = nn.ReflectionPad2d(1) if mode == "reflect" else nn.ReplicationPad2d(1)
+            self.conv2d = nn.Conv2d(2, 3, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.conv2d(self.border(x))
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = Mirrored(), nn.Linear(3, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.conv(x).relu().mean((2, 3)))
+
+    return Network()
+
+
+MIRRORED = Pair(_keras_mirrored, _torch_mirrored, (5, 5, 2), rename={"conv.conv2d": "conv"})
+REPEATED = Pair(_keras_mirrored, partial(_torch_mirrored, "edge"), (5, 5, 2), rename={"conv.conv2d": "conv"})
+
+
 def _keras_by_name(swapped: bool = False) -> Any:
     """A model of one's own that takes its inputs by name, and gives its outputs so."""
     import keras
@@ -176,6 +215,6 @@ _SENTENCES = Input((5,), kind="tokens", size=9)
 PACKED = Pair(_keras_masked, _torch_packed, _SENTENCES, "cross_entropy")
 PADDED = Pair(_keras_masked, partial(_torch_packed, False), _SENTENCES, "cross_entropy")
 
-HONEST = ("SQUEEZE", "CHOMPED", "BY_NAME", "PACKED")
-WRONG = ("OTHER_SQUEEZE", "CHOMPED_IN_FRONT", "SWAPPED", "PADDED")
+HONEST = ("SQUEEZE", "CHOMPED", "BY_NAME", "PACKED", "MIRRORED")
+WRONG = ("OTHER_SQUEEZE", "CHOMPED_IN_FRONT", "SWAPPED", "PADDED", "REPEATED")
 """Their twins, which differ in the forward pass."""

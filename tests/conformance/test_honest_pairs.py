@@ -7,6 +7,7 @@ from tests.support.turns import MOSTLY_QUICKEST, QUICKEST, in_turn
 from twotrack.shared.errors import UserError
 from twotrack.shared.verify.ladder import Ladder
 from twotrack.shared.verify.request import VerifyRequest
+from twotrack.shared.verify.result import GapKind
 
 MODULES = (honest, honest_images, honest_sequences, honest_functions, honest_masks, honest_blocks)
 HONEST = [f"{module.__name__}:{name}" for module in MODULES for name in module.HONEST]
@@ -24,6 +25,8 @@ def test_blocks_pass_up_to_their_gradients_and_their_wrong_twins_do_not(name: st
     (result,) = ladder.climb(request, lambda *_: None, [QUICKEST])
     assert result.passed == (name in honest_blocks.HONEST), result.rungs[-1].detail
     assert result.rungs[-1].rung == ("gradients" if result.passed else "forward")
+    gaps = [gap.detail for gap in result.certificate.gaps if gap.kind is GapKind.PARTNER]
+    assert gaps == [] or name == "CHOMPED", gaps
 
 
 def test_a_model_that_states_its_batch_is_looked_at_in_such_batches_and_no_other_is_asked_of_it(
