@@ -93,18 +93,22 @@ CHOMPED_IN_FRONT = Pair(
 
 
 def _keras_mirrored() -> Any:
-    """A convolution behind mirrored borders."""
+    """A convolution behind mirrored borders, and a normalisation of its channels."""
     import keras
     from keras import layers, ops
 
     image = keras.Input((5, 5, 2))
     x = ops.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
-    x = layers.ReLU(name="relu")(layers.Conv2D(3, 3, name="conv")(x))
-    return keras.Model(image, layers.Dense(2, name="head")(layers.GlobalAveragePooling2D(name="mean")(x)))
+    x = layers.LayerNormalization(epsilon=1e-6, name="norm")(layers.Conv2D(3, 3, name="conv")(x))
+    x = layers.GlobalAveragePooling2D(name="mean")(layers.ReLU(name="relu")(x))
+    return keras.Model(image, layers.Dense(2, name="head")(x))
 
 
 def _torch_mirrored(mode: str = "reflect") -> Any:
-    """In torch the border belongs to a block, whose only layer with weights is the convolution."""
+    """In torch the border belongs to a block, whose only layer with weights is the convolution.
+
+    The normalisation moves the channels behind, and in front again.
+    """
     from torch import nn
 
     class Mirrored(nn.Module):
@@ -116,13 +120,17 @@ def _torch_mirrored(mode: str = "reflect") -> Any:
         def forward(self, x: Any) -> Any:
             return self.conv2d(self.border(x))
 
+    class LayerNorm2d(nn.LayerNorm):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv, self.head = Mirrored(), nn.Linear(3, 2)
+            self.conv, self.norm, self.head = Mirrored(), LayerNorm2d(3, eps=1e-6), nn.Linear(3, 2)
 
         def forward(self, x: Any) -> Any:
-            return self.head(self.conv(x).relu().mean((2, 3)))
+            return self.head(self.norm(self.conv(x)).relu().mean((2, 3)))
 
     return Network()
 
