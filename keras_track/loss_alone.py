@@ -150,7 +150,8 @@ def _at_once(alone: LossAlone, form: Sequence[LossBatch]) -> list[LossRun]:
     stacked = [[np.stack(arrays) for arrays in zip(*part, strict=True)] for part in parts]
     masks = [None if one[0] is None else np.stack(one) for one in zip(*map(alone.masks, form), strict=True)]
     weights = [np.stack(arrays) for arrays in zip(*(batch.weights for batch in form), strict=True)]
-    values, gradients = jax.jit(jax.vmap(step))(*stacked, masks, weights)
+    # As arrays of NumPy, of which a part is taken in no time.
+    values, gradients = jax.device_get(jax.jit(jax.vmap(step))(*stacked, masks, weights))
     return [_as_run(alone, value, [one[n] for one in gradients]) for n, value in enumerate(values)]
 
 

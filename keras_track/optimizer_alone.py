@@ -55,10 +55,13 @@ class StandIns:
 
     def gradients(self, canonical: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return gradients (steps, ...) in Keras' own layout, for each variable."""
-        return [
-            np.stack([self._arranged(entry, gradient) for gradient in canonical[name]])
-            for name, entry in zip(self._names, self._entries, strict=True)
-        ]
+        named = zip(self._names, self._entries, strict=True)
+        return [self._all_arranged(entry, canonical[name]) for name, entry in named]
+
+    def _all_arranged(self, entry: Entry, stacked: np.ndarray) -> np.ndarray:
+        """Return arrays (steps, ...) in Keras' own layout, by where it puts the elements of one."""
+        places = self._arranged(entry, np.arange(stacked[0].size).reshape(stacked[0].shape))
+        return stacked.reshape(len(stacked), -1)[:, places.reshape(-1)].reshape(len(stacked), *places.shape)
 
     def values(self) -> dict[str, np.ndarray]:
         """Return copies of the values, in canonical form."""

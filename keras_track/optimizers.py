@@ -37,8 +37,10 @@ class TabulatedLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Return the learning rate at `step` (0-based); behind the last one, where Keras asks for it too, the last."""
-        table = ops.convert_to_tensor(self._table, keras.config.floatx())
-        return ops.take(table, ops.minimum(ops.cast(step, "int32"), len(self._table) - 1))
+        table, number = ops.convert_to_tensor(self._table, keras.config.floatx()), ops.cast(step, "int32")
+        if keras.backend.backend() == "torch":  # where nothing is compiled, Keras' take and minimum take most of a step
+            return table[number.clamp(max=len(self._table) - 1)]
+        return ops.take(table, ops.minimum(number, len(self._table) - 1))
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

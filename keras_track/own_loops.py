@@ -9,7 +9,7 @@ import keras
 
 from twotrack.keras_track.updates import settings
 from twotrack.keras_track.weights import name_table
-from twotrack.shared.spec.loop import LoopNotes
+from twotrack.shared.spec.loop import LoopNotes, constant_or_all
 
 
 class Watch:
@@ -17,12 +17,21 @@ class Watch:
 
     def __init__(self, model: keras.Model):
         self.notes, self._model = LoopNotes(), model
+        self._optimizer: keras.optimizers.Optimizer | None = None
 
     def begin_batch(self) -> None:
         """Look at the optimizer of a compiled model in front of a step, which may be code that nothing sees."""
         optimizer = getattr(self._model, "optimizer", None)
         if optimizer is not None:
             self.see(optimizer)
+
+    def end_batch(self) -> None:
+        """Look whether the model was compiled anew in front of the step of this batch."""
+        optimizer = getattr(self._model, "optimizer", None)
+        if optimizer is None or optimizer is self._optimizer or not int(optimizer.iterations):
+            return
+        self.notes.begun.append(len(self.notes.rates) - 1)
+        self._optimizer = optimizer
 
     def see(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Note the rate of the step that comes, and at first the settings."""
@@ -32,16 +41,26 @@ class Watch:
             return
         if not self.notes.rates:
             self._state(optimizer)
+        if optimizer is not self._optimizer:
+            self.notes.begun.append(len(self.notes.rates))
+        self._optimizer = optimizer
         self.notes.rates.append(rate)
 
     def _state(self, optimizer: keras.optimizers.Optimizer) -> None:
-        stated = next(iter(settings(optimizer, name_table(self._model)).values()), {"method": ""})
+        by_weight = settings(optimizer, name_table(self._model))
+        stated = next(iter(by_weight.values()), {"method": ""})
         self.notes.method = stated["method"]
         if not self.notes.method:
             self.notes.method = type(optimizer).__name__
             stated = stated | optimizer.get_config()
         numbers = {name: value for name, value in stated.items() if isinstance(value, int | float)}
         self.notes.settings |= {name: float(value) for name, value in numbers.items()}
+        self.notes.rules |= {name: own for name, own in by_weight.items() if own["method"]}
+
+    def end(self) -> None:
+        """Tell the rates of all steps with the settings of each weight."""
+        for own in self.notes.rules.values():
+            own["rate"] = constant_or_all(self.notes.rates)
 
 
 @contextmanager
@@ -57,3 +76,4 @@ def watched(model: keras.Model) -> Iterator[Watch]:
 
     with patch.object(owner, "apply", seen):
         yield watch
+    watch.end()

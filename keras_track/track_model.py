@@ -29,7 +29,7 @@ from twotrack.keras_track.state import moving
 from twotrack.keras_track.update_options import ROWS, Names, averaged, named
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout, canonical
 from twotrack.shared.base.memory import give_back_free_memory
-from twotrack.shared.base.sizes import LARGE_MODEL, in_little_room
+from twotrack.shared.base.sizes import TRAINED_ALONE, in_little_room
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.draws import DrawSource
@@ -191,7 +191,7 @@ class KerasModel(TrackModel):
         made = self.new_optimizer(optimizer, learning_rates)
         if self.mover:
             self.mover.attach(made)
-        if self.model.count_params() > LARGE_MODEL:
+        if self.model.count_params() > TRAINED_ALONE:
             in_parts(made)
         self.attach(made)
 
@@ -359,6 +359,7 @@ class KerasModel(TrackModel):
             return value, {name: np.array(entry.layout.to_canonical(as_array(one))) for (name, entry), one in named}
 
         def over(loss: float, gradients: Any) -> None:
+            watch.end_batch()
             hear(loss, gradients)
             if self.draws:
                 self.draws.advance()
@@ -378,7 +379,7 @@ class KerasModel(TrackModel):
         vars(self.model).pop("_compile_config", None)  # which holds the optimizer for a file
         vars(self).pop("_curvature", None)
         _forget_gradients(self.model)
-        if self.model.count_params() > LARGE_MODEL:
+        if self.model.count_params() > TRAINED_ALONE:
             give_back_free_memory()  # an optimizer is a circle of references
 
     def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:

@@ -58,7 +58,11 @@ class Entry(NamedTuple):
 
     def assign(self, canonical: np.ndarray) -> None:
         """Copy a canonical array in, cast to the model's type."""
-        self.variable.assign(np.array(self.layout.from_canonical(canonical), order="C"))
+        own = self.layout.from_canonical(canonical)
+        if keras.backend.backend() == "torch":  # which copies what it is given; others may keep it
+            self.variable.assign(np.require(own, requirements=("C", "W")))
+        else:
+            self.variable.assign(np.array(own, order="C"))
 
 
 def name_table(model: keras.Model, rearranged: Rearranged = NOTHING) -> dict[str, Entry]:

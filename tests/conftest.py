@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,10 +14,15 @@ from tests.support.fast_lane import FastLane
 from tests.support.ladders import SharedLadder
 from tests.support.models import Models
 from tests.support.once import session_folder
+from twotrack.shared.spec.track import TRACKS
+from twotrack.shared.verify.ladder import threads
 from twotrack.shared.workers.pool import WorkerPool
+from twotrack.shared.workers.processes import BOUNDS_OF_THREADS
 
 ROOT = Path(__file__).parents[1]
 WORKERS, KEPT_MEMORY = pytest.StashKey[WorkerPool](), pytest.StashKey[int]()
+IMPORTED = pytest.StashKey[set[str]]()
+"""Frameworks that were imported while tests were collected."""
 
 # The same examples in every run, and no limit on the time that one takes on a busy machine.
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -28,8 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    config.stash[KEPT_MEMORY] = resources.kept_memory(resources.available_memory(), processes)
+    config.stash[KEPT_MEMORY] = resources.kept_memory(resources.available_memory(), resources.test_processes())
     if config.getoption("--fast"):
         config.pluginmanager.register(FastLane())
 
@@ -40,7 +45,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Look for no garbage among what is collected: hundreds of thousands of objects, which stay to the end."""
     gc.disable()
     try:
@@ -48,6 +53,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+        session.config.stash[IMPORTED] = {"torch", "keras", "tensorflow", "jax"} & set(sys.modules)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,6 +61,11 @@ def _tree_under_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Let every child process import the packages, and the tests' own tasks, from this tree."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        # As many threads as a ladder's workers would have where one climbs in each process of tests: threads that wait
+        # for each other over a few numbers cost more than they give. The same for all, for bits depend on it.
+        share = max(1, threads(len(TRACKS)) // resources.test_processes())
+        for name in BOUNDS_OF_THREADS:
+            patch.setenv(name, os.environ.get(name, str(share)))
         # What JAX runs here is mostly compiled for a few steps: that is most of the suite's time. It compiles a program
         # once in a session, not once in each of its processes.
         for name, value in compilations.kept_in(session_folder(tmp_path_factory) / "jax_compilations").items():

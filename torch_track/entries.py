@@ -150,7 +150,7 @@ class Entry(Weight):
                 tensor.grad = _gradient(tensor)
                 (tensor.grad if self.rows is None else tensor.grad[self.rows]).copy_(new)
         if self.added is not None and self.added.requires_grad:
-            self.added.grad = own.to(self.added)
+            self.added.grad = own.to(self.added, copy=True)
 
     def assign(self, canonical: np.ndarray) -> None:
         """Copy a canonical array in; a second bias that is added becomes 0."""
@@ -302,7 +302,9 @@ class Constant(Weight):
 
 
 def _from_numpy(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(array, order="C"))
+    """Return a tensor to read, which shares the array's memory where torch can: a weight may be most of a model."""
+    is_taken = array.flags.writeable and all(stride >= 0 for stride in array.strides)
+    return torch.from_numpy(array if is_taken else np.array(array, order="C"))
 
 
 def _to_numpy(tensor: Tensor) -> np.ndarray:

@@ -1,8 +1,9 @@
 """What is seen of the optimizer with which a training function of the user's own steps."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import torch
@@ -10,9 +11,14 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils._pytree import tree_leaves
 
-from twotrack.shared.spec.loop import LoopNotes
+from twotrack.shared.spec.loop import LoopNotes, OddClipping, constant_or_all
 from twotrack.shared.spec.updates import METHODS
-from twotrack.torch_track.changes.updates import stated_settings
+from twotrack.torch_track.changes.ruled import Ruled
+from twotrack.torch_track.changes.updates import UNMOVED, held_by, settings_of, stated_settings
+from twotrack.torch_track.placement import Placement, placement
+
+if TYPE_CHECKING:
+    from twotrack.torch_track.track_model import TorchModel
 
 CLIPPINGS = {"clip_grad_norm_": "global_clipnorm", "clip_grad_value_": "clipvalue"}
 """Torch's functions, by the setting that they are."""
@@ -20,38 +26,119 @@ Function = Callable[..., Any]
 
 
 @contextmanager
-def noted(function: Function, module: nn.Module) -> Iterator[LoopNotes]:
+def noted(function: Function, model: "TorchModel") -> Iterator[LoopNotes]:
     """Note what optimizers that step inside the block have, what gradients are clipped to, and parts of a batch."""
-    notes = LoopNotes()
+    watch = _Watch(model)
+    with ExitStack() as stack:
+        stack.callback(register_optimizer_step_pre_hook(lambda optimizer, *_: watch.step(optimizer)).remove)
+        replace_clipping(stack, function, watch.clipping)
+        stack.callback(model.module.register_forward_hook(watch.forward, with_kwargs=True).remove)
+        replace_backward(stack, watch.backward)
+        yield watch.notes
+        watch.end()
 
-    def noting(setting: str, own: Function) -> Function:
+
+class _Watch:
+    """Sees the passes, the clipping and the steps of a training function go by."""
+
+    def __init__(self, model: "TorchModel"):
+        self.notes, self._model, self._rows = LoopNotes(), model, 0
+        self._parameters = list(model.module.parameters())
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._stated: list[dict[str, Any]] = []
+        """At the first step, of every parameter."""
+        self._is_one = True
+        """One optimizer at a time had all parameters that are updated."""
+        self._rates: list[list[float]] = []
+        """Of each step, of every parameter."""
+        self._is_fresh = False
+        """There was a backward() since the last step."""
+        self._unstepped: list[str] = []
+        """Functions that clipped since the last step."""
+
+    def forward(self, _: nn.Module, args: tuple, kwargs: dict, __: Any) -> None:
+        """Count the rows that the model is given."""
+        given = (one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.ndim)
+        self._rows = len(next(given, ()))
+
+    def backward(self, loss: Tensor) -> Tensor:
+        """Note a part of the first batch; return what backward() is called on, which stays what it is."""
+        self._is_fresh = True
+        if self.notes.batches == 1:
+            self.notes.parts.append(self._rows)
+        return loss
+
+    def clipping(self, setting: str, own: Function) -> Function:
+        """Return torch's function for clipping, which notes its limit and what is odd about the call."""
+
         def clip(parameters: Any, limit: float, *args: Any, **kwargs: Any) -> Any:
-            notes.clipped[setting] = float(limit)
-            return own(parameters, limit, *args, **kwargs)
+            held = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+            self.notes.clipped[setting] = float(limit)
+            for odd in self._odd(setting, held, args, kwargs):
+                self.notes.odd_clipping[odd] = setting
+            self._unstepped.append(setting)
+            return own(held, limit, *args, **kwargs)
 
         return clip
 
-    with ExitStack() as stack:
-        stack.callback(register_optimizer_step_pre_hook(lambda optimizer, *_: _note(notes, optimizer)).remove)
-        replace_clipping(stack, function, noting)
-        _note_parts(stack, notes, module)
-        yield notes
+    def _odd(self, setting: str, held: Sequence[Tensor], args: tuple, kwargs: dict) -> Iterator[OddClipping]:
+        if not self._is_fresh:
+            yield "behind"
+        if setting in self._unstepped:
+            yield "each"
+        if {id(one) for one in self._parameters if one.grad is not None} - {id(one) for one in held}:
+            yield "some"
+        if setting == "global_clipnorm" and float(kwargs.get("norm_type", next(iter(args), 2.0))) != 2.0:
+            yield "norm"
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Note the settings of the first step, and what becomes another one later; of the user's optimizers alone."""
+        if isinstance(optimizer, Ruled):
+            return
+        self._is_fresh, self._unstepped = False, []
+        self.notes.empty_steps += not any(_has_gradient(one) for one in self._parameters)
+        self.notes.rates.append(float(optimizer.param_groups[0]["lr"]))
+        if optimizer is not self._optimizer:
+            self._begin(optimizer)
+        rates = {id(one): float(group["lr"]) for group in optimizer.param_groups for one in group["params"]}
+        self._rates.append([rates.get(id(one), 0.0) for one in self._parameters])
+        for own, now in zip(self._stated, self._settings(optimizer), strict=True):
+            moved = {name for name in own.keys() & now.keys() if own[name] != now[name]} - UNMOVED
+            own["moving"] = tuple(sorted({*own["moving"], *moved}))
+
+    def _begin(self, optimizer: torch.optim.Optimizer) -> None:
+        if self._optimizer is None:
+            _state(self.notes, optimizer)
+            self._stated = [own | {"moving": ()} for own in self._settings(optimizer)]
+        elif _held(optimizer) != _held(self._optimizer):
+            self._is_one = False
+        self._optimizer = optimizer
+        self.notes.begun.append(len(self._rates))
+
+    def _settings(self, optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+        return settings_of(optimizer, self._parameters, self._placed)
+
+    @cached_property
+    def _placed(self) -> Placement:
+        return placement(self._model.module, self._model.table())
+
+    def end(self) -> None:
+        """Tell the settings by weight, if one optimizer at a time had them all, and they tell what it does."""
+        if not self._rates or not self._is_one or self.notes.method not in METHODS:
+            return
+        of_each = zip(*self._rates, strict=True)
+        for (names, _), own, rates in zip(held_by(self._model), self._stated, of_each, strict=True):
+            for name in names:
+                self.notes.rules[name] = own | {"share": 1.0, "rate": constant_or_all(rates)}
 
 
-def _note_parts(stack: ExitStack, notes: LoopNotes, module: nn.Module) -> None:
-    rows = [0]
+def _has_gradient(parameter: nn.Parameter) -> bool:
+    gradient = parameter.grad
+    return gradient is not None and (gradient.is_sparse or bool(gradient.any()))
 
-    def count(_: nn.Module, args: tuple, kwargs: dict, __: Any) -> None:
-        given = (one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.ndim)
-        rows[0] = len(next(given, ()))
 
-    def note(loss: Tensor) -> Tensor:
-        if notes.batches == 1:
-            notes.parts.append(rows[0])
-        return loss
-
-    stack.callback(module.register_forward_hook(count, with_kwargs=True).remove)
-    replace_backward(stack, note)
+def _held(optimizer: torch.optim.Optimizer) -> set[int]:
+    return {id(one) for group in optimizer.param_groups for one in group["params"]}
 
 
 def replace_backward(
@@ -85,14 +172,12 @@ def replace_clipping(stack: ExitStack, function: Function, make: Callable[[str, 
         stack.enter_context(patch.dict(names, imported))
 
 
-def _note(notes: LoopNotes, optimizer: torch.optim.Optimizer) -> None:
-    notes.rates.append(float(optimizer.param_groups[0]["lr"]))
-    if len(notes.rates) == 1:
-        stated = stated_settings(optimizer)
-        notes.method = stated["method"]
-        if notes.method not in METHODS:
-            stated = stated | _numbers(optimizer.param_groups[0])
-        notes.settings |= {name: float(value) for name, value in stated.items() if isinstance(value, int | float)}
+def _state(notes: LoopNotes, optimizer: torch.optim.Optimizer) -> None:
+    stated = stated_settings(optimizer)
+    notes.method = stated["method"]
+    if notes.method not in METHODS:
+        stated = stated | _numbers(optimizer.param_groups[0])
+    notes.settings |= {name: float(value) for name, value in stated.items() if isinstance(value, int | float)}
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -318,7 +318,7 @@ class TorchModel(TrackModel):
         self.module.zero_grad(set_to_none=True)
         freezing.train_mode(self.module)
         failed = as_user_error("the torch training function failed")
-        with failed, self.drawing(), self.around(), noted(function, self.module) as notes:
+        with failed, self.drawing(), self.around(), noted(function, self) as notes:
             function(self.module, feed, feed.record)
         feed.require_record()
         return notes

@@ -249,8 +249,8 @@ def _train(request: "TrainingRequest", folder: Path, on_progress: "OnJob") -> "t
 
 
 def _reported(folder: Path, runs: "list[Run]", failures: "list[TrackFailure]") -> Comparison:
-    from twotrack.shared.report import write_report
     from twotrack.shared.report.headline import headline
+    from twotrack.shared.report.runs_page import write_report
     from twotrack.shared.report.tables import baseline_scores, difference_rows, notes_on_data
 
     page = write_report(runs, folder / "report.html", failures, baseline_scores(runs), None, notes_on_data(runs))

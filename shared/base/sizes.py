@@ -7,8 +7,11 @@ import numpy as np
 
 LARGE_MODEL = 20_000_000
 """Values of the weights of a model from which on they are not copied, and digests stand for them."""
+TRAINED_ALONE = 5_000_000
+"""Values of the weights that training updates from which on two sides train one after the other, and without a step to
+warm up, which would take weights and optimizer twice."""
 PART = 2_500_000
-"""Values of the weights of a large model that are updated at once, where several copies are made for it."""
+"""Values of a weight of a large model that are updated, or digested, at once, where copies are made for it."""
 LARGE_WEIGHT = 100_000
 """Values of a weight from which on its initial ones are not drawn, where others take their place at once."""
 NEED = "needs about"

@@ -83,8 +83,8 @@ def _report(
 ) -> None:
     """Write the report, and print what it says in short."""
     from twotrack.shared.cli.console import print_json
-    from twotrack.shared.report import write_report
     from twotrack.shared.report.ladder import FILE, write_ladder
+    from twotrack.shared.report.runs_page import write_report
     from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text, notes_on_data
 
     baselines, notes = baseline_scores(runs), notes_on_data(runs)

@@ -25,8 +25,8 @@ def report(
     """Write one self-contained HTML page about finished runs of a chapter."""
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.errors import as_user_error
-    from twotrack.shared.report import find_runs, write_report
     from twotrack.shared.report.ladder import find_ladder, read_ladder
+    from twotrack.shared.report.runs_page import find_runs, write_report
     from twotrack.shared.report.tables import baseline_scores, comparison_json, comparison_text, notes_on_data
 
     runs = find_runs(folders)

@@ -3,19 +3,30 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.base import atomic
 from twotrack.shared.errors import UserError
 from twotrack.shared.runs.run_folder import unwritable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 
 
 def render(template: str, **context: Any) -> str:
     """Fill a template of shared/report; an unknown name in it is an error."""
+    style = files("twotrack.shared.report").joinpath("style.css").read_text()
+    return _templates().get_template(template).render(style=style, **context)
+
+
+@cache
+def _templates() -> "Environment":
+    """Return what keeps templates compiled: a sweep writes a page for each of its comparisons."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -26,8 +37,7 @@ def render(template: str, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"anchor": anchor, "contents": HEADING.findall}
-    style = files("twotrack.shared.report").joinpath("style.css").read_text()
-    return environment.get_template(template).render(style=style, **context)
+    return environment
 
 
 def anchor(title: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twotrack.shared.evaluation.metrics import METRICS
-from twotrack.shared.report import write_report
+from twotrack.shared.report.runs_page import write_report
 from twotrack.shared.report.tables import (
     baseline_scores,
     comparison_json,

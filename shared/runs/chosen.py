@@ -34,7 +34,9 @@ def _of_comparison(folder: Path, track: str | None) -> Run:
     runs, _ = catalogue.find([folder])
     tracks = list(dict.fromkeys(run.record.job.track for run in runs))
     if track is None and len(tracks) > 1:
-        raise UserError(f"'{folder}' is a comparison of {', '.join(tracks)}; add --track, or name one of its runs.")
+        raise UserError(
+            f"'{folder}' is a comparison of {', '.join(tracks)}: expected one of its runs, such as '{runs[0].folder}'."
+        )
     found = [run for run in runs if track in (None, run.record.job.track)]
     if not found:
         raise UserError(f"'{folder}': expected a finished run of {track or 'any track'}, found {_listed(tracks)}.")

@@ -390,16 +390,18 @@ class ChangeLoop(FrozenRecord):
         "weighs parts",
         "steps behind parts",
         "steps once",
+        "updates by settings",
     ]
     """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
     for that do nothing; multiplies the loss: what is recorded; trains: every batch in training mode, or in the other;
     takes loss: that of the model, which other changes make, in the place of the function's own; adds penalties: those
     that another change gives the model; weighs parts: what each
     backward() of a batch is called on; steps behind parts: behind every backward(); steps once: behind every so many
-    batches."""
+    batches; updates by settings: those that the optimizer states at each step, with what SetUpdate changes of them."""
     value: float | tuple[float, ...] | bool | None = None
     """A factor, a limit, a setting, or one for each step; leaves: the shares that the weights of the start and those
-    behind each step have of the last ones, none to leave those of the last step; ends: behind which step."""
+    behind each step have of the last ones, none to leave those of the last step; ends: behind which step; updates by
+    settings: the steps (0-based) at which the optimizer begins anew, none for when the function's own does."""
     name: str = ""
     """Of what is set: as a parameter group of torch's calls it."""
     is_keras: bool = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from twotrack.shared.errors import UserError
 from twotrack.shared.spec.loss_specs import TargetKind
@@ -58,6 +58,11 @@ Hear = Callable[[float, Any], None]
 """Called with the loss and the gradients that were recorded, when the step they belong to is over."""
 
 
+OddClipping = Literal["behind", "each", "some", "norm"]
+"""How a call clips otherwise than all gradients in front of a step: behind it, several times for one step (behind each
+of several backward()), some of the gradients only, by another norm than the root of squares."""
+
+
 @dataclass
 class LoopNotes:
     """What was seen of the optimizer that a loop steps with; nothing of one that is no optimizer of its framework."""
@@ -68,12 +73,27 @@ class LoopNotes:
     """Of shared/spec/updates.py."""
     settings: dict[str, float] = field(default_factory=dict)
     """Its numbers at its first step, by name; 1 and 0 for what is on or off."""
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Its settings by canonical name of the weight, with the rate of each step; empty where they are not known."""
+    begun: list[int] = field(default_factory=list)
+    """The steps (0-based) at which another optimizer took over, the first one's too."""
     clipped: dict[str, float] = field(default_factory=dict)
     """Limits that torch's functions for clipping were called with, by the name of that setting."""
+    odd_clipping: dict[OddClipping, str] = field(default_factory=dict)
+    """What was odd about calls of these functions, and the setting that they are."""
+    empty_steps: int = 0
+    """Of torch's optimizer, in which no parameter had a gradient that is not 0."""
     batches: int = 0
     """That were given."""
     parts: list[int] = field(default_factory=list)
     """Of each backward() in the first batch, in torch: how many rows the model was given before it."""
+
+
+def constant_or_all(rates: Sequence[float]) -> float | tuple[float, ...] | None:
+    """Return learning rates as one number where they are one, else all; None for none."""
+    if not rates:
+        return None
+    return rates[0] if len(set(rates)) == 1 else tuple(rates)
 
 
 class Feed(Generic[T]):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from twotrack.shared.base.sizes import LARGE_MODEL
+from twotrack.shared.base.sizes import LARGE_MODEL, TRAINED_ALONE, values_of
 from twotrack.shared.chapters.pairs import chapter_pair
 from twotrack.shared.chapters.spec import ChapterVariant
 from twotrack.shared.datasets.batches import Batch, TrainingBatches
@@ -178,7 +178,7 @@ class PairExercise(Exercise):
     def rehearse(self, model: TrackModel, outputs: Shapes, listen: Listener) -> Rehearsal:
         """Train in one stage, with a look at outputs after each epoch, as validation is one.
 
-        A large model does no step to warm up, which would take its state twice.
+        One of many weights does no step to warm up, which would take its state twice.
         """
         if self.pair.train:
             return self._go_through(self.pair.train, model, outputs, listen)
@@ -187,7 +187,7 @@ class PairExercise(Exercise):
         batches = PairBatches(self.pair, outputs, self.steps_per_epoch, self._batch)
         progress = TrainingProgress(steps)
         stage = TrainingStage(model, self.pair.optimizer, learning_rates, Stopwatch(), silent, listen)
-        if not self.is_large:
+        if not self.is_large and values_of(model.shapes()) <= TRAINED_ALONE:
             stage.prepare(next(batches.epoch(0)))
         for epoch in range(EPOCHS):
             stage.train_epoch(batches, epoch, progress)

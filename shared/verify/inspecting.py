@@ -29,7 +29,9 @@ def inspecting(request: SideRequest, report: Report) -> Iterator[Report]:
         yield listen
     except (UserError, BridgeError):
         raise
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # whatever the user's model, or the framework in it, raises: it is told, and ends the climb
         if request.verify.pair is None:
             raise
         traceback.print_exc()

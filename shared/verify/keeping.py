@@ -5,11 +5,12 @@ whether two are the same as surely as all the numbers do: one number that differ
 rounding does to n numbers adds up to the square root of n.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from twotrack.shared.base.sizes import PART
 from twotrack.shared.spec.probe import LayerTrace
 from twotrack.shared.verify.digests import (
     COUNT,
@@ -57,8 +58,18 @@ def _in_rows(array: np.ndarray) -> np.ndarray:
     axis = array.ndim
     while axis and np.prod(array.shape[axis:]) < ROW:
         axis -= 1
-    rows = array.reshape(int(np.prod(array.shape[:axis])), -1)
-    found = digest(rows, len(rows))
+    blocks = _blocks(array) if axis else [array]
+    return np.concatenate([_digested(block, int(np.prod(block.shape[:axis]))) for block in blocks])
+
+
+def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield stretches of the first axis: what is not in order in memory is copied for a digest."""
+    at_once = max(1, PART * len(array) // array.size)
+    yield from (array[first : first + at_once] for first in range(0, len(array), at_once))
+
+
+def _digested(array: np.ndarray, rows: int) -> np.ndarray:
+    found = digest(array.reshape(rows, -1), rows)
     assert found is not None
     return found
 

@@ -156,8 +156,9 @@ def own_weights_of(
     request: VerifyRequest, sides: Sides, showing: Showing, folder: Path
 ) -> tuple[OwnWeights, OwnWeights]:
     """Return what torch's side and the first Keras track call their weights, without a map's file."""
-    asked = [SideRequest(verify=request, side=side, folder=folder) for side in sides.all[:2]]
-    torch, other = (showing.call(one.side.track, own_weights, one) for one in asked)
+    asked = {side: SideRequest(verify=request, side=side, folder=folder) for side in sides.all[:2]}
+    found = showing.pool.each(list(asked), lambda side: showing.call(side.track, own_weights, asked[side]))
+    torch, other = found.values()
     return torch, other
 
 

@@ -168,17 +168,24 @@ def draw_weights(
     """
 
     def make(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        return np.full(shape, constants[name]) if name in constants else scale * _draw_weight(name, shape)
+        if name in constants:
+            return np.full(shape, constants[name])
+        drawn = _draw_weight(name, shape)
+        drawn *= scale
+        return drawn
 
     return MadeWeights(shapes, make)
 
 
 def _draw_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw in place, as a weight may be most of a model: each copy would be in memory beside it."""
     generator = np.random.default_rng([crc32(name.encode()), len(shape)])
     kind = name.rpartition(".")[2]
     if kind == "moving_variance":
         return generator.uniform(0.5, 1.5, shape)
     centre = {"gamma": 1.0, "alpha": 0.25}.get(kind, 0.0)
     if len(shape) < 2 or kind in {"bias", "alpha"}:
-        return centre + 0.1 * generator.normal(size=shape)
-    return generator.normal(size=shape) / sqrt(max(1, prod(shape[:-1])))
+        return np.asarray(centre + 0.1 * generator.normal(size=shape))
+    drawn = generator.normal(size=shape)
+    drawn /= sqrt(max(1, prod(shape[:-1])))
+    return drawn

@@ -156,7 +156,7 @@ def _probe(side: ObservedSide, rung: ProbeRung, folder: Path) -> Path:
     side.report(rung.name)
     side.reset()
     found = evidence.save(rung.observe(side), folder)
-    if side.is_large:
+    if side.needs_room:
         give_back_free_memory()
     return found
 

@@ -55,7 +55,7 @@ def read_inputs(request: SideRequest) -> Path:
         name = f"inputs={getattr(source, '__name__', 'function')}"
         try:
             given = source()
-        except Exception as error:
+        except Exception as error:  # whatever the user's function raises
             raise UserError(f"{name} failed: {type(error).__name__}: {error}") from error
         return evidence.save(Arrays(checked_inputs(given, pair, name)), request.folder)
     assert source is not None

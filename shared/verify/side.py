@@ -10,7 +10,7 @@ import numpy as np
 
 from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.memory import give_back_free_memory, keep_free_memory
-from twotrack.shared.base.sizes import LARGE_WEIGHT, values_of
+from twotrack.shared.base.sizes import LARGE_WEIGHT, TRAINED_ALONE, values_of
 from twotrack.shared.runs.fitting import Listener, Step
 from twotrack.shared.spec.draws import AS_COUNTED, Alignment, SharedDraws
 from twotrack.shared.spec.probe import Probe
@@ -50,7 +50,7 @@ class ObservedSide:
         self.probe: Probe = self.model.probe()
         self._shapes = self.model.shapes()
         exercise.is_large = self.is_large
-        if self.is_large:
+        if self.needs_room:
             keep_free_memory()
         self.left_out = {name: array.shape for name, array in self.model.unused().items()}
         self._drawn = self._starts(again)
@@ -59,7 +59,7 @@ class ObservedSide:
         self.source = SharedDraws(0, alignment)
         self.model.draw_from(self.source)
         self.reset()
-        if self.is_large:
+        if self.needs_room:
             give_back_free_memory()  # of what looked for axes, and of the weights that the framework drew
 
     @property
@@ -113,9 +113,14 @@ class ObservedSide:
         return values_of(self._shapes) > self.exercise.large_from
 
     @property
+    def needs_room(self) -> bool:
+        """The weights are too many for what nobody needs any more to stay in memory."""
+        return values_of(self._shapes) > min(self.exercise.large_from, TRAINED_ALONE)
+
+    @property
     def trains_many(self) -> bool:
         """The weights that training updates are too many for several optimizers at once."""
-        return values_of(self.trained_shapes()) > self.exercise.large_from
+        return values_of(self.trained_shapes()) > min(self.exercise.large_from, TRAINED_ALONE)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -183,8 +188,8 @@ class ObservedSide:
         }
 
     def let_go(self) -> None:
-        """Free what a training, or a look at gradients, leaves of a large model; loss and weights stay."""
-        if self.is_large:
+        """Free what a training, or a look at gradients, leaves of many weights; loss and weights stay."""
+        if self.needs_room:
             self.model.end_training()
 
     @property
@@ -335,13 +340,13 @@ class ObservedSide:
         self.forget_step()
         if step.gradients is not None:
             trace.recorded.append(dict(step.gradients))
-        own = self.model.live_weights()
-        kept = {name: own[name] for name in (self._moved if trace.weights_digested else self._kept_in_full)}
+        own, names = self.model.live_weights(), self._moved if trace.weights_digested else self._kept_in_full
+        kept = MadeWeights({name: self._shapes[name] for name in names}, lambda name, _: own[name])
         trace.weights.append(keeping.digested_weights(kept) if trace.weights_digested else copies(kept))
 
     def forget_step(self) -> None:
-        """Free what a step of a large model computed: it may hang in a circle of references."""
-        if self.is_large:
+        """Free what a step on many weights computed: it may hang in a circle of references."""
+        if self.needs_room:
             give_back_free_memory()
 
     @cached_property

@@ -106,10 +106,10 @@ def same_distribution(one: Start, other: Start) -> bool:
         return False
     if one.is_orthogonal or min(one.sample.size, other.sample.size) < FEWEST:
         return True
-    from scipy.stats import ks_2samp, levene
-
     if _beyond(one.sample, other.sample) >= BEYOND:
         return False
+    from scipy.stats import ks_2samp, levene  # takes a second, and is seldom needed where the rules differ
+
     return all(test(one.sample, other.sample).pvalue > UNLIKELY for test in (levene, ks_2samp))
 
 

@@ -169,7 +169,7 @@ def _load(name: str, file: Path) -> ModuleType:
     _finder.adopt(here)
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: half a module is none
         del sys.modules[here]
         raise
     return module

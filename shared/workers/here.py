@@ -72,11 +72,14 @@ class PoolPartlyHere(WorkerPool):
 def process_as_it_was() -> Iterator[None]:
     """Put back, at the end of the block, what a track changes for the whole process: settings and random states.
 
-    Warnings inside it are not shown, as a worker's are not, and are no errors where the user's own shall be.
+    Warnings inside it are not shown, as a worker's are not, and are no errors where the user's own shall be. Garbage,
+    which Keras looks for before every model, is looked for among what the block makes: not in all that the process has.
     """
     import numpy as np
 
     states, frozen = (random.getstate(), np.random.get_state()), gc.get_freeze_count()
+    if not frozen:
+        gc.freeze()
     try:
         with door.frameworks_as_they_were(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -85,4 +88,4 @@ def process_as_it_was() -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         if not frozen:
-            gc.unfreeze()  # a track freezes what there is, once
+            gc.unfreeze()

@@ -17,7 +17,7 @@ from twotrack.shared.spec.replicas import LOGICAL_DEVICES
 from twotrack.shared.spec.tested_versions import TESTED, warn_if_untested
 from twotrack.shared.spec.track import TRACKS, TrackSpec
 from twotrack.shared.workers.channel import WHERE_SIGNAL, Lines, SilenceError, patience
-from twotrack.shared.workers.environment import available_cores
+from twotrack.shared.workers.environment import THREADS, available_cores
 from twotrack.shared.workers.messages import Answer as Message
 from twotrack.shared.workers.messages import Call, Failure, Progress, read_answer, to_line
 from twotrack.shared.workers.task import Answer, Request, Task
@@ -29,6 +29,8 @@ _LOG_END = 2**16
 QUICK_XLA = ("--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false")
 """JAX compiles in half the time, to a program that is as fast for the few steps of a verification and as exact."""
 _STOP_SECONDS = 2.0
+BOUNDS_OF_THREADS = (THREADS, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+"""What limits the threads of an operation: of torch, and of TensorFlow."""
 WAITING = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 """How threads of OpenMP, which torch computes with, wait for each other: the numbers are the same either way."""
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -79,8 +81,7 @@ def worker_environment(
         flags = f"{environment.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={replicas}"
         environment["XLA_FLAGS"] = flags.strip()
     if threads:
-        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-            environment[name] = str(threads)
+        environment |= dict.fromkeys(BOUNDS_OF_THREADS, str(threads))
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
         environment["JAX_PLATFORMS"] = "cpu"

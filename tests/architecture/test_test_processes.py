@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import IMPORTED
 from tests.support import browser, resources
 from tests.support.command_line import python
 from tests.support.fast_lane import runs_python
@@ -33,6 +34,11 @@ def test_command():
     except Exception:
         pass
 """
+
+
+def test_collecting_the_tests_imports_no_framework(pytestconfig: pytest.Config):
+    """Each process of tests would take seconds and half a gigabyte for it."""
+    assert pytestconfig.stash[IMPORTED] == set()
 
 
 @pytest.mark.parametrize(

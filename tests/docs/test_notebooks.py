@@ -18,6 +18,7 @@ SMALL = """
 def _make_small():
     import functools
     import twotrack
+    from twotrack.shared.exercises import marking
     from twotrack.shared.runs import comparison
     from twotrack.shared.verify import ladder
     from twotrack.shared.workers.pool import WorkerPool
@@ -25,6 +26,7 @@ def _make_small():
     pool, compare, verify = WorkerPool("cpu", one_per_track=True), twotrack.compare, twotrack.verify
     climb, comparison.run_jobs = ladder.verify, functools.partial(comparison.run_jobs, pool=pool)
     ladder.verify = lambda request, tracks, on_phase, own=pool: climb(request, tracks, on_phase, own)
+    marking.mark = functools.partial(marking.mark, pool=pool)
 
     def kept(options):
         return {name: value for name, value in options.items() if name in {"settings", "recipe"}}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,17 +40,34 @@ FOUND = 'document.querySelectorAll(".md-search-result__item").length'
 PAGES = sorted(str(page.relative_to(DOCS).with_suffix(".html")) for page in DOCS.rglob("*.md"))
 
 
-def test_every_lesson_begins_within_the_first_screen(site: Path, chromium: Chromium) -> None:
+@dataclass(frozen=True)
+class Looked:
+    """What there is of a lesson's page on a wide screen."""
+
+    ends: dict[str, float | None]
+    """Of what is to be within the first screen, pixels from the top."""
+    unset: int
+    """Equations that stand as they were written."""
+    complaints: list[str]
+
+
+@pytest.fixture(scope="module")
+def lessons(site: Path, chromium: Chromium) -> dict[str, Looked]:
+    looked = {}
     for lesson in LESSONS:
         chromium.open(site / "chapters" / f"{lesson}.html", width=1400, height=900)
         ends = json.loads(chromium.evaluate(FIRST_SCREEN))
-        assert all(end is not None and 0 < end <= 900 for end in ends.values()), (lesson, ends)
+        looked[lesson] = Looked(ends, chromium.evaluate(UNSET), chromium.complaints())
+    return looked
 
 
-def test_every_equation_is_set_without_a_network(site: Path, chromium: Chromium) -> None:
-    for lesson in LESSONS:
-        chromium.open(site / "chapters" / f"{lesson}.html", width=1400)
-        assert (chromium.evaluate(UNSET), chromium.complaints()) == (0, []), lesson
+def test_every_lesson_begins_within_the_first_screen(lessons: dict[str, Looked]) -> None:
+    for lesson, looked in lessons.items():
+        assert all(end is not None and 0 < end <= 900 for end in looked.ends.values()), (lesson, looked.ends)
+
+
+def test_every_equation_is_set_without_a_network(lessons: dict[str, Looked]) -> None:
+    assert {lesson: looked for lesson, looked in lessons.items() if (looked.unset, looked.complaints) != (0, [])} == {}
 
 
 def test_no_page_is_wider_than_a_phone_and_no_table_breaks_words(site: Path, chromium: Chromium) -> None:

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from docs import notebooks
 from tests.docs.blocks import Block, blocks, words
 from tests.docs.lessons import ROOT
 from tests.support.command_line import Done, in_process
@@ -43,9 +45,9 @@ WRONG = ("my_", "torch_side", "tests.conformance.planted")
 """Pairs of pages, and what is made of them, that are no one model: that is the point there."""
 TORCH_ALONE = ["my_refactoring:PAIR"]
 """A pair without a Keras side."""
-SMALLER = {"mnist_cnn": ["--set", "filters=4", "--set", "hidden_size=8"]}
-"""Settings of a chapter that has many test images, where a line sets nothing and begins with nothing."""
-BEGUN = {"--set", "--from", "--warm-start", "--resume", "--verify"}
+SMALLER = {"mnist_cnn": ["filters=4", "hidden_size=8"], "churn_lstm": ["num_layers=1"]}
+"""Settings of chapters that take longer than others, where a line does not set them and begins with nothing."""
+BEGUN = {"--from", "--warm-start", "--resume", "--verify"}
 PRETRAINED = {"review_bert", "shop_transfer"}
 SLOW = {
     "ablate": "trains a dozen times",
@@ -77,7 +79,7 @@ NEVER = {
 PLACEHOLDER = re.compile(r"^(?:\[.*|[A-Z]{3,}(?::[A-Z]+)?|.*\|.*|[A-Z])$")
 """What a reader puts something of their own for."""
 DOWNLOADED = re.compile(r"tfds|google-bert/|my-bert|tickets\.csv|photos/|new/\*")
-SETTABLE = {"run", "compare"}
+SETTABLE = {"run", "compare", "verify"}
 ONCE = {"compare", "verify", "doctor", "exercise", "data"}
 """Commands on which no later line depends: what is the same once made small is run on the first page that has it."""
 
@@ -94,8 +96,31 @@ def plan(line: str, block: Block) -> Plan:
         return Plan(typed, When.SLOW, reason)
     if rest[:1] == TORCH_ALONE:
         return Plan([*typed, "--until", "forward"], When.ALWAYS)
-    smaller = SMALLER.get(rest[0], []) if command in SETTABLE and not BEGUN & set(rest) else []
-    return Plan([*typed, *SMALL.get(command, []), *smaller], When.ALWAYS)
+    small = [*typed, *SMALL.get(command, []), *_smaller(command, rest)]
+    if is_in_notebook(line, block.page):
+        return Plan(small, When.SLOW, "test_notebooks.py calls the same")
+    return Plan(small, When.ALWAYS)
+
+
+def _smaller(command: str, rest: Sequence[str]) -> list[str]:
+    if command not in SETTABLE or BEGUN & set(rest):
+        return []
+    own = [setting for setting in SMALLER.get(rest[0], []) if not any(setting.split("=")[0] in word for word in rest)]
+    return [word for setting in own for word in ("--set", setting)]
+
+
+def is_in_notebook(line: str, page: str) -> bool:
+    """Tell whether a cell of the page's notebook calls what a line commands."""
+    has_flags = len(words(line)) % 2 == 0  # which no cell has
+    if Path(page).parent.name != "chapters" or has_flags:
+        return False
+    call = notebooks.calls(line)
+    return bool(call) and call in _code_of_notebook(Path(page).stem)
+
+
+@cache
+def _code_of_notebook(lesson: str) -> str:
+    return "\n".join(cell.source for cell in notebooks.notebook(lesson).cells if cell.cell_type == "code")
 
 
 def effective(line: str) -> tuple[str, ...]:

@@ -2,14 +2,19 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from tests.runs.test_resume import require_equal
 from tests.support.command_line import Done, Running, in_process, wait_until
 from tests.support.jobs import run
+from twotrack.shared.engines.engine import Engine
+from twotrack.shared.engines.launching import OnNodes
+from twotrack.shared.engines.standing import Standing, State
 from twotrack.shared.runs import plans
-from twotrack.shared.runs.comparison import plan, run_name
+from twotrack.shared.runs.comparison import TrainingRequest, plan, run_name, say_nothing
+from twotrack.shared.runs.plans import begin
 from twotrack.shared.runs.run_folder import read
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -43,6 +48,24 @@ def sweep_with_a_dying_node(
         place = sweep / f"{number:03d}_{chapter}_fast"
         assert sorted(one.name for one in place.iterdir()) == ["plan.json", "report.html", "torch_seed0", "torch_seed1"]
         require_as_local(place, folder / "local" / chapter, workers)
+
+
+def stubs_with_a_dying_node(folder: Path, engine: Engine, victim: str, kill: Callable[[], None]) -> Sequence[Standing]:
+    """Let a node die while it does one of two stub jobs; return how both stood at the end."""
+    last: Sequence[Standing] = ()
+    alive = [kill]
+
+    def see(standings: Sequence[Standing]) -> None:
+        nonlocal last
+        last = standings
+        if alive and any(one.state is State.AT_WORK and one.node == victim for one in standings):
+            alive.pop()()
+
+    request = TrainingRequest("neuron", ("torch",), (0, 1), device="cpu")
+    planned = plan(request, lambda track, seed: folder / run_name(track, seed))
+    with begin(planned, request) as todo:
+        OnNodes(engine, 1, 1, 1, lambda: nullcontext(see), print).run(todo, say_nothing)
+    return last
 
 
 def on_node(folder: Path, node: str) -> list[Path]:

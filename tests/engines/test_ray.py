@@ -13,6 +13,7 @@ from tests.support.ray_cluster import RayCluster
 from twotrack.shared.engines import launching, ray_cluster
 from twotrack.shared.engines.engine import Resources
 from twotrack.shared.engines.ray_cluster import Ray
+from twotrack.shared.engines.standing import State
 from twotrack.shared.errors import UserError
 from twotrack.shared.workers.pool import WorkerPool
 
@@ -70,9 +71,28 @@ def test_a_command_that_is_killed_goes_on(engine: tuple[str, ...], tmp_path: Pat
     scenes.go_on(scenes.kill_the_command(tmp_path, engine), engine)
 
 
-def test_a_sweep_is_whole_although_a_node_dies(
-    ray: RayCluster, engine: tuple[str, ...], tmp_path: Path, workers: WorkerPool
+@pytest.fixture
+def victim(ray: RayCluster) -> Iterator[str]:
+    """How the progress names a node that the test lets die; another one takes its place."""
+    yield f"{os.uname().nodename}/{ray.other_nodes[0][:6]}"
+    ray.start_node()
+
+
+def test_a_job_is_tried_again_when_its_node_dies_and_no_other(
+    ray: RayCluster, engine: tuple[str, ...], tmp_path: Path, victim: str
 ):
-    """The last test of the file: the node stays dead."""
-    victim = f"{os.uname().nodename}/{ray.other_nodes[0][:6]}"
+    """In stub jobs: on Slurm whole runs are what they are of, here if slow."""
+    stubs = Ray(Resources(), engine[-1], [str(STUB), "5"])
+
+    units = scenes.stubs_with_a_dying_node(tmp_path, stubs, victim, ray.kill_node)
+
+    assert [one.state for one in units] == [State.FINISHED] * 2
+    assert sorted(one.tries for one in units) == [1, 2]
+    assert victim not in {one.node for one in units}
+
+
+@pytest.mark.slow
+def test_a_sweep_is_whole_although_a_node_dies(
+    ray: RayCluster, engine: tuple[str, ...], tmp_path: Path, victim: str, workers: WorkerPool
+):
     scenes.sweep_with_a_dying_node(tmp_path, engine, victim, ray.kill_node, workers)

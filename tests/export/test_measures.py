@@ -14,7 +14,7 @@ from twotrack.shared.errors import UserError
 from twotrack.shared.export import latency, table, timing
 from twotrack.shared.export.formats import FORMATS, TIMED
 from twotrack.shared.export.table import Cell
-from twotrack.shared.report import write_report
+from twotrack.shared.report.runs_page import write_report
 from twotrack.shared.runs.run_folder import Run, read
 from twotrack.shared.workers.pool import WorkerPool
 

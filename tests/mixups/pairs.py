@@ -2,6 +2,7 @@
 
 from tests.mixups.endings import ENDINGS
 from tests.mixups.held import HELD
+from tests.mixups.loop_optimizers import LOOP_OPTIMIZERS
 from tests.mixups.loops import LOOPS
 from tests.mixups.losses import LOSSES
 from tests.mixups.mixup import FORMS, Form, Mixup
@@ -20,6 +21,7 @@ KINDS: dict[str, tuple[Mixup, ...]] = {
     "loops": LOOPS,
     "parts": PARTS,
     "endings": ENDINGS,
+    "loop optimizers": LOOP_OPTIMIZERS,
 }
 MIXUPS: tuple[Mixup, ...] = tuple(one for mixups in KINDS.values() for one in mixups)
 

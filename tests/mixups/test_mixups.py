@@ -28,6 +28,8 @@ BY_DEFAULT: set[tuple[str, Form]] = {
     ("loop: zero_grad", "torch"),
     ("accumulate: unequal rows", "torch"),
     ("loop: smoothing", "torch"),
+    ("loop: decay", "torch"),
+    ("loop: optimizer made anew in every epoch", "torch"),
     ("Sophia", "keras"),
     ("EarlyStopping: patience", "torch"),
 }

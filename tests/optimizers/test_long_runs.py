@@ -8,13 +8,34 @@ from twotrack.shared.workers.pool import WorkerPool
 
 TOLERANCE = 1e-10
 TRACKS = ("torch", *BACKENDS)
+EVERY = list(long_cases.CASES)
+
+
+def in_turn(track: str) -> list[str]:
+    """Return the cases of a track's short form: all in torch, each on one backend of Keras, that with most everywhere.
+
+    test_alignment.py steps by every formula on every backend.
+    """
+    if track == "torch":
+        return EVERY
+    number = BACKENDS.index(track)
+    return [name for place, name in enumerate(EVERY) if place % len(BACKENDS) == number or name == "all"]
 
 
 @pytest.mark.parametrize(
-    "steps", [long_cases.SHORT, pytest.param(long_cases.STEPS, marks=pytest.mark.slow)], ids="{} steps".format
+    ("track", "steps", "cases"),
+    [
+        *(pytest.param(track, long_cases.SHORT, in_turn(track), id=f"{track}-short") for track in TRACKS),
+        *(pytest.param(track, long_cases.STEPS, EVERY, id=f"{track}-long", marks=pytest.mark.slow) for track in TRACKS),
+    ],
 )
-@pytest.mark.parametrize("track", TRACKS)
-def test_no_weight_or_average_strays_from_the_formula(track: str, steps: int, workers: WorkerPool) -> None:
-    strays = workers.call(track, long_tasks.strays, long_tasks.Asked(track, list(long_cases.CASES), steps))
-    assert strays.keys() == long_cases.CASES.keys()
+def test_no_weight_or_average_strays_from_the_formula(
+    track: str, steps: int, cases: list[str], workers: WorkerPool
+) -> None:
+    strays = workers.call(track, long_tasks.strays, long_tasks.Asked(track, cases, steps))
+    assert list(strays) == cases
     assert {case: stray for case, stray in strays.items() if not stray <= TOLERANCE} == {}
+
+
+def test_every_case_has_its_turn_on_keras() -> None:
+    assert {case for track in BACKENDS for case in in_turn(track)} == set(EVERY)

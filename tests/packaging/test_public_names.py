@@ -3,7 +3,6 @@
 import ast
 import dataclasses
 import inspect
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -30,18 +29,8 @@ def torch_build():
     from torch import nn
 
     return nn.Sequential(OrderedDict(out=nn.Linear(4, 3), relu=nn.ReLU()))
-
-
-def other_build():
-    from collections import OrderedDict
-
-    from torch import nn
-
-    return nn.Sequential(OrderedDict(out=nn.Linear(4, 3), relu=nn.LeakyReLU(0.1)))
 """
 SCRIPT = f"""
-import json
-
 import twotrack
 {MODELS}
 
@@ -59,18 +48,7 @@ def keras_sgd():
 
 if __name__ == "__main__":
     same = twotrack.Pair(keras_build, torch_build, (4,), optimizer=twotrack.CustomOptimizer(keras_sgd, sgd))
-    record = twotrack.verify(same, tracks=["keras:torch"])
-    try:
-        twotrack.assert_same_model(
-            keras_build,
-            other_build,
-            (4,),
-            tracks=["keras:torch"],
-            until="forward",
-            optimizer=twotrack.SGD(0.1, momentum=0.9),
-        )
-    except AssertionError as error:
-        print(json.dumps([record.passed, str(error)]))
+    print(twotrack.verify(same, tracks=["keras:torch"]).passed)
 """
 
 
@@ -157,13 +135,9 @@ def test_a_function_of_an_interactive_session_is_refused_with_what_to_do(tmp_pat
     assert "found 'build' of an interactive session; write it into a file and import it from there." in done.stderr
 
 
-def test_a_script_verifies_its_own_functions_and_reads_where_two_models_differ(tmp_path: Path) -> None:
+def test_a_script_verifies_its_own_functions(tmp_path: Path) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
-    passed, message = json.loads(run([sys.executable, "check.py"], tmp_path, True, {}).stdout)
-    assert passed
-    assert message.startswith("not the same model: keras:torch fails at forward: layer 'relu'")
-    assert "FAIL  forward" in message
-    assert "'relu'" in message
+    assert run([sys.executable, "check.py"], tmp_path, True, {}).stdout == "True\n"
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
@@ -173,8 +147,13 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     assert "twotrack.assert_same_model is called whenever 'check.py' is imported" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_test_of_a_project_asserts_that_two_models_are_one(tmp_path: Path) -> None:
-    """The project's models lie in a folder that only pytest's own configuration puts on the path."""
+    """The project's models lie in a folder that only pytest's own configuration puts on the path.
+
+    By default tests/pytest_plugin does the same with its fixture, and test_python_api_page.py runs the page's test,
+    which asserts.
+    """
     (tmp_path / "src").mkdir()
     (tmp_path / "tests").mkdir()
     (tmp_path / "src/models.py").write_text(MODELS)

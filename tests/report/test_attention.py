@@ -10,7 +10,8 @@ from tests.support.pages import Page
 from tests.support.runs import make_run, record_of
 from twotrack.shared import datasets
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.report import attention, write_report
+from twotrack.shared.report import attention
+from twotrack.shared.report.runs_page import write_report
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.runs.training import describe
 from twotrack.shared.weights import initial

@@ -8,8 +8,9 @@ import pytest
 from tests.support.command_line import in_process
 from tests.support.pages import Page
 from tests.support.runs import answers, make_comparison, make_run
-from twotrack.shared.report import find_runs, tables, write_report
+from twotrack.shared.report import tables
 from twotrack.shared.report.headline import headline
+from twotrack.shared.report.runs_page import find_runs, write_report
 from twotrack.shared.runs.run_folder import Run
 
 LABELS = np.arange(2000, dtype=np.int32) % 10

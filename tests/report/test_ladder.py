@@ -15,9 +15,10 @@ from twotrack.shared.cli import options
 from twotrack.shared.cli.engines import EngineOptions
 from twotrack.shared.errors import UserError
 from twotrack.shared.ledger.ledger import LEDGER
-from twotrack.shared.report import ladder, write_report
+from twotrack.shared.report import ladder
 from twotrack.shared.report.ladder import FILE, LadderRecord
 from twotrack.shared.report.ladder_text import ladder_text
+from twotrack.shared.report.runs_page import write_report
 from twotrack.shared.runs.comparison import TrainingOutcome
 from twotrack.shared.verify.ladder import TrackResult
 from twotrack.shared.verify.request import VerifyRequest

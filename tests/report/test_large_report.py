@@ -13,7 +13,8 @@ from tests.report.test_ladder import FAILED, PASSED, record
 from tests.support.chromium import Chromium
 from tests.support.pages import Page
 from tests.support.runs import make_comparison
-from twotrack.shared.report import find_runs, tables, write_report
+from twotrack.shared.report import tables
+from twotrack.shared.report.runs_page import find_runs, write_report
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.spec.track import TRACKS
 

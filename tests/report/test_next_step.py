@@ -10,10 +10,10 @@ from tests.report.test_ladder import FAILED, PASSED, record
 from tests.support.pages import Page
 from tests.support.runs import answers, make_run, record_of
 from twotrack.shared.chapters import CHAPTERS
-from twotrack.shared.report import write_report
 from twotrack.shared.report.ladder import LadderRecord
 from twotrack.shared.report.next_step import NextStep, next_step
 from twotrack.shared.report.plots import curve_difference
+from twotrack.shared.report.runs_page import write_report
 from twotrack.shared.report.tables import difference_rows
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.runs.training import describe

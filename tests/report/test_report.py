@@ -15,9 +15,10 @@ from twotrack.shared.chapters import CHAPTERS
 from twotrack.shared.datasets.mnist import EMBEDDED
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation import metrics
-from twotrack.shared.report import _confusions, disagreements, find_runs, tables, write_report
+from twotrack.shared.report import disagreements, tables
 from twotrack.shared.report.commands import reproducing
 from twotrack.shared.report.plots import learning_curves
+from twotrack.shared.report.runs_page import _confusions, find_runs, write_report
 from twotrack.shared.runs.comparison import TrackFailure
 from twotrack.shared.runs.run_folder import Run
 from twotrack.shared.runs.training import describe

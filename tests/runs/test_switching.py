@@ -15,7 +15,7 @@ from tests.support.jobs import small_source
 from tests.support.runs import make_run
 from twotrack.shared.errors import UserError
 from twotrack.shared.export.workflow import export
-from twotrack.shared.report import find_runs
+from twotrack.shared.report.runs_page import find_runs
 from twotrack.shared.runs import convert, prediction
 from twotrack.shared.runs.comparison import TrainingRequest, plan
 from twotrack.shared.runs.convert import Files

@@ -20,11 +20,17 @@ class RayCluster:
             from ray.cluster_utils import Cluster
 
             self._cluster = Cluster(initialize_head=True, head_node_args=self._node(cpus))
-            self._others = [self._cluster.add_node(**self._node(cpus)) for _ in range(nodes - 1)]
+            self._cpus, self._others = cpus, []
+            for _ in range(nodes - 1):
+                self.start_node()
 
     @staticmethod
     def _node(cpus: int) -> dict[str, Any]:
         return {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": 100 * 2**20}
+
+    def start_node(self) -> None:
+        with patch.dict(os.environ, SETTINGS):
+            self._others.append(self._cluster.add_node(**self._node(self._cpus)))
 
     def __enter__(self) -> "RayCluster":
         return self

@@ -20,6 +20,11 @@ def processes(available: int, cores: int) -> int:
     return max(1, min(cores, available // PROCESS_BYTES))
 
 
+def test_processes() -> int:
+    """Return how many processes share this session's tests."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
 def available_memory(limit: Path = LIMIT) -> int:
     """Return the bytes that can be had: of the machine, and of the container if that has fewer."""
     available = psutil.virtual_memory().available

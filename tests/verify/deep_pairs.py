@@ -100,8 +100,8 @@ def few_rows(depth: int, rows: int, odd: Norm = Norm()) -> Pair:
     return Pair(partial(keras_few, depth, odd), partial(torch_few, depth), (8,), loss, optimizer, batch_size=rows)
 
 
-THREE_ROWS, DEEPER = few_rows(24, 3), few_rows(40, 3)
-"""Of the second the first step has lost two digits already."""
+TWELVE_OF_THREE, THREE_ROWS, DEEPER = few_rows(12, 3), few_rows(24, 3), few_rows(40, 3)
+"""All part when they are left alone; of the last the first step has lost two digits already."""
 DEEPEST = few_rows(50, 5)
 """Float32 is nothing but rounding here, and after three steps left alone float64 is as well."""
 DEEPEST_OTHER_MOMENTUM = few_rows(50, 5, Norm(momentum=0.89))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import sqrt
+from math import isclose, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,10 @@ BEHIND = ("relu", "gelu", "silu", "tanh", "sigmoid")
 DEVIATION_EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)
 FILLS = (-1e9, -1e4)
 """Numbers that take the place of hidden scores: keras.layers.Softmax has the first."""
+SHARES = (0.1, 0.2, 0.3, 0.5, 1 / sqrt(2), 2.0)
+"""By which one of two values that are added up is often multiplied."""
+HEADS = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Into which a width is often parted."""
 MOST_SIZES = 12
 """Of a tensor and of weights, from which other factors are made."""
 SCALING = {"mul", "div", "truediv", "true_divide"}
@@ -139,6 +143,7 @@ def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:
             call, which, Function(name="identity"), f"torch computes {which}, Keras does not", f"no {which}"
         )
     yield from _of_two(call, which) if call.takes_two else ()
+    yield from _scaled_scores(call, which, widths) if call.function == "softmax" else ()
     if call.keeps_shape and call.function.strip("_") in ACTIVATION_CALLS:
         for function in all_activations():
             name = in_words(function)
@@ -156,10 +161,38 @@ def _of_two(call: SeenCall, which: str) -> Iterator[Candidate]:
             by = Function(name="both", parameters={"of": name, "then": "identity"})
             told = f"Keras takes the {name} of two values of which torch takes the {own}, in {which}"
             yield _replaced(call, which, by, told, f"the {name} in place of {which}")
+    if own == "sum":
+        yield from _scaled_sums(call, which)
     for activation in BEHIND:
         by = Function(name="both", parameters={"of": own, "then": activation})
         told = f"Keras applies {activation} to what {which} gives, torch does not"
         yield _replaced(call, which, by, told, f"{activation} of {which}")
+
+
+def _scaled_sums(call: SeenCall, which: str) -> Iterator[Candidate]:
+    """Yield sums of which one value is multiplied, as residual blocks have them."""
+    for factor in SHARES:
+        for place in ("first", "second"):
+            by = Function(name="both", parameters={"of": "sum", "then": "identity", f"by_{place}": factor})
+            told = f"Keras multiplies the {place} of the two values of {which} by {factor:.4g}, torch does not"
+            yield _replaced(call, which, by, told, f"{factor:.4g} times the {place} value in {which}")
+
+
+def _scaled_scores(call: SeenCall, which: str, widths: Sequence[int]) -> Iterator[Candidate]:
+    """Yield factors in front of a softmax, above all those of attention, which torch's code lacks."""
+    heads = {width // parts for width in widths for parts in HEADS if width % parts == 0 and width > parts}
+    factors = [*(1 / sqrt(size) for size in sorted(heads)), *(1 / width for width in widths), 0.5, 2.0, 0.1, 10.0]
+    dim = call.arguments.get("dim", -1)
+    for factor in dict.fromkeys(factors):
+        by = Function(name="scaled_softmax", parameters={"factor": factor, "dim": dim if isinstance(dim, int) else -1})
+        told = f"{factor:.6g}{_root_of(factor)}"
+        what = f"Keras multiplies what {which} is given by {told}, torch does not, as attention does with its scores"
+        yield _replaced(call, which, by, what, f"{told} times what {which} is given")
+
+
+def _root_of(factor: float) -> str:
+    size = round(factor**-2)
+    return f" (1 / sqrt({size}))" if size > 1 and isclose(factor, 1 / sqrt(size), rel_tol=1e-12) else ""
 
 
 def _scales(call: SeenCall, widths: Sequence[int]) -> Iterator[tuple[str, tuple[Parameter, ...]]]:

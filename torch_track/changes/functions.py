@@ -110,6 +110,10 @@ def _filled_softmax(x: Tensor, fill: float) -> Tensor:
     return torch.softmax(x.masked_fill(hides, fill), -1).masked_fill(hides, 0.0)
 
 
+def _scaled_softmax(x: Tensor, factor: float, dim: int) -> Tensor:
+    return torch.softmax(x * factor, dim)
+
+
 def _pool(x: Tensor, how: str, size: Sequence[int], strides: Sequence[int], widths: Widths, counts: bool) -> Tensor:
     """Pool over (batch, ..., channels); average pooling counts the padding or not."""
     rank = len(size)
@@ -207,6 +211,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "rms_norm": _rms_norm,
     "deviation": _deviation,
     "filled_softmax": _filled_softmax,
+    "scaled_softmax": _scaled_softmax,
     "pool": _pool,
     "resize": _resize,
 }
@@ -227,7 +232,12 @@ BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def compute_both(function: Function, one: Tensor, other: Tensor) -> Tensor:
-    """Return what `of`, a name in BOTH, makes of two tensors, with activations of `first`, of `second`, and `then`."""
+    """Return what `of`, a name in BOTH, makes of two tensors, with activations of `first`, of `second`, and `then`.
+
+    Each of the two is multiplied by `by_first` or `by_second`.
+    """
+    by_first, by_second = (float(function.parameters.get(name, 1.0)) for name in ("by_first", "by_second"))  # type: ignore[arg-type]
+    one, other = one * by_first, other * by_second
     first, second, then = (FUNCTIONS[str(function.parameters.get(place, "identity"))] for place in PLACES)
     return then(BOTH[str(function.parameters["of"])](first(one), second(other)))
 

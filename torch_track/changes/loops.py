@@ -8,12 +8,14 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from twotrack.shared.spec.changes import ChangeLoop
+from twotrack.shared.spec.changes import ChangeLoop, SetUpdate
 from twotrack.shared.spec.loop import Hear, LoopBatch, LoopNotes, TrainingLoop
 from twotrack.torch_track import freezing
 from twotrack.torch_track.changes.loop_parts import Parts
+from twotrack.torch_track.changes.loop_updates import LoopUpdates
+from twotrack.torch_track.changes.ruled import Ruled
 from twotrack.torch_track.own_loops import replace_clipping
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ BETAS = ("beta_1", "beta_2")
 class ChangedLoop:
     """Runs a model's loop with changes."""
 
-    def __init__(self, model: "TorchModel", changes: Sequence[ChangeLoop]):
+    def __init__(self, model: "TorchModel", changes: Sequence[ChangeLoop], updates: Sequence[SetUpdate]):
         self._model, self._changes, self._own, self._steps = model, changes, model.run_loop, 0
-        self._parts = Parts(model, ())
+        self._parts, self._updates, self._told = Parts(model, ()), updates, list[LoopUpdates]()
 
     def __call__(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
         """Do what TorchModel.run_loop does."""
@@ -44,13 +46,18 @@ class ChangedLoop:
             seen.append(self._weights())
             hear(loss, gradients)
 
-        self._steps = 0
+        self._steps, self._told = 0, list(self._by_settings())
         with self._made(loop):
             notes = self._own(loop, self._batches(batches), changed)
         for change in self._changes:
             if change.what == "leaves":
                 self._leave(seen, change.value)
         return notes
+
+    def _by_settings(self) -> Iterator[LoopUpdates]:
+        for change in self._changes:
+            if change.what == "updates by settings":
+                yield LoopUpdates(self._model, self._updates, change.value)  # type: ignore[arg-type]
 
     def _weights(self) -> list[Tensor]:
         return [one.detach().clone() for one in self._model.module.parameters()]
@@ -78,6 +85,7 @@ class ChangedLoop:
     def _made(self, loop: TrainingLoop) -> Iterator[None]:
         with ExitStack() as stack:
             stack.callback(register_optimizer_step_pre_hook(lambda optimizer, *_: self._before(optimizer)).remove)
+            stack.callback(register_optimizer_step_post_hook(lambda optimizer, *_: self._behind(optimizer)).remove)
             kinds = {change.what for change in self._changes}
             if "keeps gradients" in kinds:
                 for owner in (torch.optim.Optimizer, nn.Module):
@@ -92,7 +100,7 @@ class ChangedLoop:
 
     def _before(self, optimizer: torch.optim.Optimizer) -> None:
         """Do what is done in front of a step of the user's optimizer."""
-        if self._parts.holds_back(optimizer):
+        if isinstance(optimizer, Ruled) or self._parts.holds_back(optimizer):
             return
         held = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
         for change in self._changes:
@@ -108,6 +116,12 @@ class ChangedLoop:
                 case "sets":
                     _set(optimizer, change, self._steps)
         self._steps += 1
+        for told in self._told:
+            told.step(optimizer)
+
+    def _behind(self, optimizer: torch.optim.Optimizer) -> None:
+        for told in [] if isinstance(optimizer, Ruled) else self._told:
+            told.end()
 
 
 def _clip(held: Sequence[nn.Parameter], limit: float) -> None:

@@ -266,7 +266,7 @@ class TrainingChanger:
         """All changes to a loop are made at once."""
         self._loops.append(change)
         if len(self._loops) == 1:
-            self._put(self._model, "run_loop", ChangedLoop(self._model, self._loops))
+            self._put(self._model, "run_loop", ChangedLoop(self._model, self._loops, self._updates))
 
     def _put(self, model: "TorchModel", name: str, value: object) -> None:
         """Give the model a method of its own, until the end."""

@@ -85,28 +85,7 @@ class Clock:
 
     def settings(self) -> list[dict[str, Any]]:
         """Return the settings by which each parameter is updated; a method that is none for what they cannot tell."""
-        if isinstance(self._optimizer, Ruled):  # that a change has put there before
-            return [dict(group["own"]) for group in self._groups]
-        steps = getattr(self._optimizer, STEPS, None)  # of an optimizer of twotrack, in the user's own hands too
-        if steps is not None and isinstance(steps.spec, Sophia):
-            return [{"method": "Sophia"} for _ in self._parameters]
-        if steps is not None:
-            return list(self._of_spec(steps.spec))
-        kind = type(self._optimizer)
-        of_group = _SETTINGS.get(kind, lambda _: {"method": kind.__name__})
-        first = float(self._groups[0]["lr"])
-        shares = [{"share": float(group["lr"]) / first if first else 1.0} for group in self._groups]
-        settings = zip(self._groups, shares, strict=True)
-        found = {id(one): of_group(group) | share for group, share in settings for one in group["params"]}
-        left_out = {**of_group(self._groups[0]), "rate": 0.0}
-        return [dict(found.get(id(one), left_out)) for one in self._parameters]
-
-    def _of_spec(self, spec: Optimizer) -> Iterator[dict[str, Any]]:
-        chosen = groups_of(self._placed.numbers, spec.groups)
-        for names, parameter in zip(self._placed.names(len(self._parameters)), self._parameters, strict=True):
-            name = names[0] if names else ""
-            axes = len(self._placed.shapes[name]) if names else parameter.ndim
-            yield of_spec(spec, name, axes, chosen.get(name, PLAIN))
+        return settings_of(self._optimizer, self._parameters, self._placed)
 
 
 def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence[float]) -> Rules:
@@ -114,11 +93,11 @@ def rules(model: "TorchModel", optimizer: AnyOptimizer, learning_rates: Sequence
     placed = placement(model.module, model.table())
     clock = Clock(model.new_optimizer, optimizer, learning_rates, list(model.module.parameters()), placed)
     settings = clock.settings()
-    held = zip(_placed(model), settings, clock.moving(), strict=True)
+    held = zip(held_by(model), settings, clock.moving(), strict=True)
     return {name: own | {"moving": moving} for (names, _), own, moving in held for name in names}
 
 
-def _placed(model: "TorchModel") -> Iterator[tuple[list[str], Layout | None]]:
+def held_by(model: "TorchModel") -> Iterator[tuple[list[str], Layout | None]]:
     """Yield, of every parameter, the canonical names of what it holds, or torch's name, and the way to one of all."""
     held: dict[int, list[tuple[str, Weight]]] = {}
     for name, entry in model.table().items():
@@ -144,7 +123,7 @@ class Replacement:
         placed: Placement | None = None,
     ) -> torch.optim.Optimizer:
         """Return it, for parameters in the order of the module's."""
-        given, held = list(parameters), list(_placed(self._model))
+        given, held = list(parameters), list(held_by(self._model))
         placed = placed or placement(self._model.module, self._model.table())
         clock = Clock(self._own, optimizer, learning_rates, given, placed)
         moving = Clock(self._own, optimizer, learning_rates, given, placed).moving()
@@ -158,6 +137,38 @@ class Replacement:
 
 
 # === Settings of torch's optimizers ===
+
+
+def settings_of(
+    optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], placed: Placement
+) -> list[dict[str, Any]]:
+    """Return the settings by which an optimizer updates each of a module's parameters, as it has them now.
+
+    The method is none for what they cannot tell; a parameter that is left out has a rate of 0.
+    """
+    if isinstance(optimizer, Ruled):  # that a change has put there before
+        return [dict(group["own"]) for group in optimizer.param_groups]
+    steps = getattr(optimizer, STEPS, None)  # of an optimizer of twotrack, in the user's own hands too
+    if steps is not None and isinstance(steps.spec, Sophia):
+        return [{"method": "Sophia"} for _ in parameters]
+    if steps is not None:
+        return list(_of_twotrack(steps.spec, parameters, placed))
+    kind, groups = type(optimizer), optimizer.param_groups
+    of_group = _SETTINGS.get(kind, lambda _: {"method": kind.__name__})
+    first = float(groups[0]["lr"])
+    shares = [{"share": float(group["lr"]) / first if first else 1.0} for group in groups]
+    settings = zip(groups, shares, strict=True)
+    found = {id(one): of_group(group) | share for group, share in settings for one in group["params"]}
+    left_out = {**of_group(groups[0]), "rate": 0.0}
+    return [dict(found.get(id(one), left_out)) for one in parameters]
+
+
+def _of_twotrack(spec: Optimizer, parameters: Sequence[nn.Parameter], placed: Placement) -> Iterator[dict[str, Any]]:
+    chosen = groups_of(placed.numbers, spec.groups)
+    for names, parameter in zip(placed.names(len(parameters)), parameters, strict=True):
+        name = names[0] if names else ""
+        axes = len(placed.shapes[name]) if names else parameter.ndim
+        yield of_spec(spec, name, axes, chosen.get(name, PLAIN))
 
 
 def stated_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Failure:
         """Climb with changes; None if torch's model does not run with them on all that the rungs feed it."""
         try:
             return self._climb(changes)
-        except (UserError, WorkerDiedError):
+        except (UserError, WorkerDiedError):  # the first climb's verdict stands; these changes prove nothing
             return None
 
     def _climb(self, changes: tuple[Change, ...]) -> Climb:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import isclose
 
+from twotrack.shared.spec.loop import LoopNotes, OddClipping
 from twotrack.shared.verify.diagnosis.rates import rates_text
 
 Words = tuple[str, str, str]
@@ -18,6 +19,20 @@ def keeps() -> Words:
     """Say that Keras' function never clears gradients."""
     what = "Keras adds the gradients of all batches up, as they are never cleared; torch takes those of each batch"
     return what, "no zero_grad()", "model.zero_grad() in front of loss.backward()"
+
+
+def begins(keras: Sequence[int], torch: Sequence[int]) -> Words:
+    """Say at which steps (0-based) each side makes its optimizer anew, which forgets what it remembers."""
+    told = [_begun(one) for one in (keras, torch)]
+    what = f"the state of the optimizer, such as momenta, begins {told[0]} in Keras and {told[1]} in torch"
+    return what, f"an optimizer that is made {told[0]}", f"an optimizer that is made, or compiled, {told[1]}"
+
+
+def _begun(steps: Sequence[int]) -> str:
+    later = [str(step + 1) for step in steps if step]
+    if not later:
+        return "once"
+    return f"anew at step{'s' * (len(later) > 1)} {', '.join(later[:3])}{', ...' * (len(later) > 3)}"
 
 
 def rates(keras: float | Sequence[float], torch: float | Sequence[float]) -> Words:
@@ -38,13 +53,25 @@ def unclipped(limits: Mapping[str, float]) -> Words:
     return what, "no clipping", f"clipping {told} in front of the step"
 
 
-def clipped(name: str, limit: float) -> Words:
-    """Say that Keras alone clips gradients in front of its steps."""
+def clipped(name: str, limit: float, torch: LoopNotes) -> Words:
+    """Say that Keras alone clips gradients in front of its steps, and what torch does in place of that."""
     told = f"{_CLIPPED[name]} to {limit:g}"
-    what = f"Keras clips gradients {told} in front of its steps, torch does not, or only behind them"
+    own = [words for odd, words in _ODD.items() if torch.odd_clipping.get(odd) == name]
+    does = "torch does not, or not with the gradients that it steps with"
+    if not torch.clipped:
+        does = "torch does not"
+    elif own:
+        does = f"torch clips {' and '.join(own)}"
+    what = f"Keras clips gradients {told} in front of its steps, {does}"
     return what, f"clipping {told} between loss.backward() and optimizer.step()", "no clipping"
 
 
+_ODD: Mapping[OddClipping, str] = {
+    "behind": "behind them, where it does nothing",
+    "each": "behind every backward(), several times for one step",
+    "some": "those of some weights only",
+    "norm": "by another norm than the root of the sum of squares",
+}
 _CLIPPED = {"global_clipnorm": "by the norm of all", "clipvalue": "by value"}
 
 
@@ -80,18 +107,33 @@ def mode(is_training: bool) -> Words:
     )
 
 
-def steps(batches: float) -> Words:
+def steps(batches: float, torch: LoopNotes) -> Words:
     """Say when Keras' optimizer steps, 0 for behind every part of a batch."""
+    line = "zero_grad(), backward() and step() in this order, for each batch"
+    if not torch.rates:
+        return "torch's function never steps: no weight moves", line, "no step in Keras"
+    if torch.empty_steps == len(torch.rates):
+        what = "torch clears the gradients between backward() and step(): there is nothing to step with"
+        return what, line, "no step in Keras"
+    if batches > 1 and len(torch.rates) * batches == torch.batches:
+        what = (
+            f"both update every {batches:g} batches, Keras by the gradients of all of them, torch by those of the last "
+            "alone"
+        )
+        return what, f"zero_grad() in front of every {batches:g} batches only", "an update by the last batch alone"
     often = "behind every part of a batch" if not batches else f"every {batches:g} batches" if batches > 1 else ""
     told = often or "once for each batch"
     what = f"Keras updates the weights {told}, torch does not"
     return what, f"optimizer.step() and zero_grad() {told}", "as often as torch's function steps"
 
 
-def summed(factor: float) -> Words:
+def summed(factor: float, torch: LoopNotes, batch_size: int) -> Words:
     """Say that one side adds the gradients of several batches up where the other takes their mean."""
     number = round(max(factor, 1 / factor))
     summing, other = ("Keras", "torch") if factor > 1 else ("torch", "Keras")
+    if factor < 1 and torch.parts == [batch_size] * number:
+        what = f"torch calls backward() {number} times on the loss of each batch, and its gradients add up"
+        return what, "backward() once for each batch", f"the loss times {number}"
     what = (
         f"the gradients of an update are {number} times as large in {summing}: the sum over {number} batches or "
         f"examples, of which {other} takes the mean"

@@ -17,6 +17,7 @@ from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.left_weights import left
 from twotrack.shared.verify.diagnosis.loop_fits import held, weighed
 from twotrack.shared.verify.diagnosis.loop_losses import LoopLosses, of_parts
+from twotrack.shared.verify.diagnosis.loop_updates import LoopUpdates
 from twotrack.shared.verify.diagnosis.loop_words import Words
 from twotrack.shared.verify.diagnosis.loss_fits import rounded
 from twotrack.shared.verify.result import relative
@@ -106,15 +107,17 @@ class LoopProposals:
         yield from self._ends()
         yield from self._left()
         yield from self._modes()
+        if self._own.empty_steps == len(self._own.rates):  # of which there may be none
+            yield self._steps(0.0, 1.0)
         yield _candidate(loop_words.clears(), ChangeLoop(what="clears gradients"))
         yield _candidate(loop_words.keeps(), ChangeLoop(what="keeps gradients"))
-        yield from self._rates()
-        yield from self._settings()
+        yield from self._updates()
         yield from self._clipping()
         for number in NUMBERS:
             for factor in (1 / number, number):
                 change = ChangeLoop(what="multiplies gradients", value=factor)
-                yield _candidate(loop_words.summed(factor), change)
+                words = loop_words.summed(factor, self._own, self._side.exercise.pair.batch_size)
+                yield _candidate(words, change)
         yield from self._fitted()
         yield from self._weighed()
         yield from self._stepping()
@@ -170,15 +173,21 @@ class LoopProposals:
         """Step once for each batch of several parts, or behind every part, with the sum of gradients or a mean."""
         parts = len(self._own.parts)
         if parts > 1:
-            yield from (_stepping(1.0, size) for size in (1.0, 1 / parts))
-            yield from (_stepping(0.0, size) for size in (1.0, float(parts)))
+            yield from (self._steps(1.0, size) for size in (1.0, 1 / parts))
+            yield from (self._steps(0.0, size) for size in (1.0, float(parts)))
 
     def _stepping(self) -> Iterator[Candidate]:
         """Step every so many batches, with the sum of gradients or a mean; or behind each."""
         yield from self._stepping_inside()
         for number in NUMBERS:
-            yield from (_stepping(number, size) for size in (1.0, 1 / number))
-        yield from (_stepping(0.0, size) for size in (1.0, *NUMBERS))
+            yield from (self._steps(number, size) for size in (1.0, 1 / number))
+        yield from (self._steps(0.0, size) for size in (1.0, *NUMBERS))
+
+    def _steps(self, batches: float, size: float) -> Candidate:
+        """Step every so many batches, behind every part of one for 0, with gradients times `size`."""
+        change = ChangeLoop(what="steps once", value=batches) if batches else ChangeLoop(what="steps behind parts")
+        words = loop_words.steps(batches, self._own)
+        return _candidate(words, change, ChangeLoop(what="multiplies gradients", value=size))
 
     def _in_training(self, candidate: Candidate) -> float:
         """Return what a candidate leaves of the difference of the whole training."""
@@ -205,6 +214,24 @@ class LoopProposals:
         if other and own != other:
             told = own.told if own else "others"
             yield _candidate(loop_words.left(other.told, told), ChangeLoop(what="leaves", value=other.shares))
+
+    def _updates(self) -> Iterator[Candidate]:
+        """Let torch's optimizer do what Keras' states; of optimizers that are nobody's, as far as it can be set."""
+        updates = LoopUpdates(self._own, self._other, self._in_training, self._stray)
+        if updates.is_known:
+            yield from updates.propose()
+        else:
+            yield from self._rates()
+            yield from self._settings()
+
+    def _stray(self, candidate: Candidate) -> float:
+        """Return how far torch is from itself with a candidate."""
+        try:
+            trained = self._trained(candidate)
+        except Exception:  # as in measure
+            return float("inf")
+        pairs = zip(self._torch.weights, trained.weights, strict=True)
+        return max((size for pair in pairs for size in step_differences(*pair).values()), default=0.0)
 
     def _rates(self) -> Iterator[Candidate]:
         own, other = self._own.rates, self._other.rates
@@ -238,9 +265,11 @@ class LoopProposals:
         if self._own.clipped:
             yield _candidate(loop_words.unclipped(self._own.clipped), nothing)
         for name, limit in {**self._own.clipped, **stated}.items():
-            yield _candidate(loop_words.clipped(name, limit), nothing, ChangeLoop(what=CLIPS[name], value=limit))
+            yield _candidate(
+                loop_words.clipped(name, limit, self._own), nothing, ChangeLoop(what=CLIPS[name], value=limit)
+            )
         for limit in LIMITS:
-            words = loop_words.clipped("global_clipnorm", limit)
+            words = loop_words.clipped("global_clipnorm", limit, self._own)
             yield _candidate(words, nothing, ChangeLoop(what="clips by norm", value=limit))
 
     def _fitted(self) -> Iterator[Candidate]:
@@ -276,12 +305,6 @@ CLIPS: Mapping[str, str] = {"global_clipnorm": "clips by norm", "clipvalue": "cl
 
 def _setting(settings: Mapping[str, float], name: str) -> float:
     return settings[name] if name in settings else float(DEFAULTS[name])
-
-
-def _stepping(batches: float, size: float) -> Candidate:
-    """Step every so many batches, behind every part of one for 0, with gradients times `size`."""
-    change = ChangeLoop(what="steps once", value=batches) if batches else ChangeLoop(what="steps behind parts")
-    return _candidate(loop_words.steps(batches), change, ChangeLoop(what="multiplies gradients", value=size))
 
 
 def _candidate(words: Words, *changes: ChangeLoop) -> Candidate:

@@ -1,6 +1,6 @@
 """What two optimizers are said to do to each weight, and in what they differ: words and lines for every setting."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,16 @@ def _differing(keras: Mapping[str, Any], torch: Mapping[str, Any]) -> Iterator[t
         is_unknown = setting == "rate" and None in (value, before)  # of an optimizer that is not run apart
         if value != before and not is_unknown:
             yield setting, value, before
+
+
+def needed(found: Sequence[Deviation], removes: Callable[[Sequence[Deviation]], bool]) -> Sequence[Deviation]:
+    """Leave out what is not needed for the difference to be removed, one by one."""
+    left = list(found)
+    for one in found:
+        without = [other for other in left if other is not one]
+        if removes(without):
+            left = without
+    return left
 
 
 def candidate(found: Sequence[Deviation], more: str = "", guessed: Sequence[SetUpdate] = ()) -> Candidate:
@@ -192,7 +202,7 @@ def _product(one: Deviation) -> tuple[str, str, str]:
 
 
 def _rate(one: Deviation) -> tuple[str, str, str]:
-    return rates_text(one.keras, one.torch)
+    return rates_text(one.keras, one.torch, one.place)
 
 
 def _decay(one: Deviation) -> tuple[str, str, str]:
@@ -212,6 +222,8 @@ def _torch_decay(sizes: Sequence[float]) -> str:
     inside, off = sizes
     if off:
         return f"an optimizer with decoupled decay, as AdamW, and weight_decay={off:g}"
+    if not inside:
+        return "weight_decay=0"
     return f"weight_decay={inside:g} in an optimizer with coupled decay, as SGD or Adam, and a group without for others"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from twotrack.shared.base.tolerances import TOLERANCES
 from twotrack.shared.spec.candidates import Candidate
 from twotrack.shared.spec.changes import SetUpdate
+from twotrack.shared.spec.loop import constant_or_all
 from twotrack.shared.spec.optimizers import Optimizer, Sophia
 from twotrack.shared.spec.pair import CustomOptimizer
 from twotrack.shared.spec.probe import OptimizerStart
@@ -17,7 +18,7 @@ from twotrack.shared.spec.update_options import groups_of
 from twotrack.shared.spec.updates import METHODS, Rules, Settings, held, of_spec
 from twotrack.shared.verify import optimizer_material
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
-from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations
+from twotrack.shared.verify.diagnosis.rules import Deviation, candidate, deviations, needed
 from twotrack.shared.verify.diagnosis.searching import NOTHING
 from twotrack.shared.verify.optimizer_material import CHECKPOINTS, checkpoints
 from twotrack.shared.verify.result import relative
@@ -137,13 +138,9 @@ class UpdateProposals(ABC):
     def _fewest(self, found: Sequence[Deviation]) -> Sequence[Deviation]:
         """Leave out what is not needed, one by one; what seems so at the beginning may be needed later."""
         for measure in (self.glance, self.measure):
-            needed = list(found)
-            for one in found:
-                without = [other for other in needed if other is not one]
-                if measure(candidate(without, guessed=self._guessed)) <= self.limit:
-                    needed = without
-            if self._removes(needed):
-                return needed
+            left = needed(found, lambda kept: measure(candidate(kept, guessed=self._guessed)) <= self.limit)  # noqa: B023
+            if self._removes(left):
+                return left
         return found
 
     @property
@@ -166,9 +163,9 @@ class UpdateProposals(ABC):
     @cached_property
     def _deviations(self) -> list[Deviation]:
         trained, rules, own = self._side.trained_shapes(), self._torch_rules, self._keras_rules()
-        rates = {"rate": self._rate(self._torch_evidence.learning_rates)}
+        rates = {"rate": constant_or_all(self._torch_evidence.learning_rates)}
         names = [name for name in own if name in rules and name in trained]
-        return deviations({name: own[name] for name in names}, {name: {**rules[name], **rates} for name in names})
+        return deviations({name: own[name] for name in names}, {name: rates | dict(rules[name]) for name in names})
 
     @property
     def _planned(self) -> list[float]:
@@ -177,7 +174,7 @@ class UpdateProposals(ABC):
     def _keras_rules(self) -> Rules:
         """Return what Keras' optimizer states, with the learning rates that it had."""
         stated: Mapping[str, Mapping[str, Any]] = self._request.keras.optimizer.get("settings", {})
-        rate = self._rate(self._keras_evidence.learning_rates)
+        rate = constant_or_all(self._keras_evidence.learning_rates)
         of_pair = self._held(False, list(stated))
         rules = {
             name: {**_with_held(_tuples(own), of_pair[name]), "rate": rate}
@@ -197,12 +194,6 @@ class UpdateProposals(ABC):
         for name, own in rules.items():
             spec = of_spec(optimizer, name, len(shapes.get(name, ())), chosen[name])
             yield name, {**own, **spec, "decay": (own["decay"][0], spec["decay"][1])}
-
-    @staticmethod
-    def _rate(rates: Sequence[float]) -> float | tuple[float, ...] | None:
-        if not rates:
-            return None
-        return rates[0] if len(set(rates)) == 1 else tuple(rates)
 
     @cached_property
     def _torch_evidence(self) -> OptimizerEvidence:

@@ -47,7 +47,11 @@ def observed_outputs(side: ObservedSide) -> Outputs:
     """Return what the model's outputs are like, from some of them; the drawn weights are put back."""
     model, inputs, trained = side.model, side.exercise.inputs(), side.model.trainable_names()
     drawn = model.outputs(inputs)
-    side.load(draw_weights(model.shapes()).changed(lambda name, one: WIDER * one if name in trained else one))
+    side.load(
+        draw_weights(model.shapes()).changed(
+            lambda name, one: np.multiply(one, WIDER, out=one) if name in trained else one
+        )
+    )
     wider = model.outputs(inputs)
     side.reset()
     links = [_link(seen) for seen in zip(drawn, wider, strict=True)]

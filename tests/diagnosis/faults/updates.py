@@ -43,6 +43,12 @@ def stepping(parameters: Any) -> Any:
     return optimizer
 
 
+def of_the_last_layer(parameters: Any) -> Any:
+    import torch
+
+    return torch.optim.SGD(list(parameters)[2:], lr=0.1)
+
+
 def excluding() -> Any:
     import keras
 
@@ -217,6 +223,10 @@ UPDATES = MORE | {
     "STAIRCASE": fault(
         by(keras_optimizer("SGD", learning_rate=staircase), stepping), "optimizer", "update",
         "one schedule, which goes on every 4 steps in Keras, at every step in torch",
+    ),
+    "LAST_LAYER_ALONE": fault(
+        by(keras_optimizer("SGD", learning_rate=0.1), of_the_last_layer),
+        "optimizer", "update", "torch's optimizer does not update the weights of 'first.kernel', 'first.bias'",
     ),
     "MOMENTUM": fault(of_sgd(momentum=0.8), "optimizer", "update", "momentum is 0.8 in Keras and 0 in torch"),
     "NESTEROV": fault(
