@@ -8,7 +8,7 @@ import keras
 from twotrack.keras_track import (
     outputs,
 )
-from twotrack.keras_track.inputs import given_example, stated_rows
+from twotrack.keras_track.inputs import given_example, stated_rows, takes_names
 from twotrack.keras_track.session import start_afresh
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.objective import (
@@ -60,6 +60,26 @@ def _chapter_network(build: ChapterBuild) -> keras.Model:
     return import_kept(f"twotrack.keras_track.models.{build.slug}").build(build.config)
 
 
+def _called(network: keras.Model, build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, Any]:
+    """Call a model on zeros; return it and what it gives.
+
+    Nothing says whether a subclassed model takes several inputs in a list or by name. If not the one, the other is
+    tried, on a model that is built anew.
+    """
+    network = outputs.adapted(network, tuple(pair.outputs))
+    try:
+        return network, network(given_example(network, pair.specs), training=False)
+    except Exception as error:
+        if len(pair.specs) == 1 or getattr(network, "inputs", None):
+            raise
+        again = outputs.adapted(build(), tuple(pair.outputs))
+        takes_names(again)
+        try:
+            return again, again(given_example(again, pair.specs), training=False)
+        except Exception:
+            raise error from None
+
+
 def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, Outputs]:
     """Call the user's build function, and the model once: that builds a subclassed one, and shows a wrong shape.
 
@@ -70,8 +90,7 @@ def _users_network(build: Callable[[], Any], pair: Pair) -> tuple[keras.Model, O
     if not isinstance(network, keras.Model):
         raise UserError(f"the Keras build function must return a keras.Model, found {type(network).__name__}.")
     with as_user_error(f"the Keras model does not take inputs of {pair.shapes}"):
-        network = outputs.adapted(network, tuple(pair.outputs))
-        given = network(given_example(network, pair.specs), training=False)
+        network, given = _called(network, build, pair)
     if (rows := stated_rows(network)) not in (None, pair.batch_size):
         told = f"the Keras model states batches of {rows} and takes no other, the pair has batch_size={pair.batch_size}"
         with as_user_error(f"{told}; say batch_size={rows}, or leave the batch open"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakSet
 
 import keras
 import numpy as np
@@ -26,12 +27,21 @@ def given_example(model: keras.Model, inputs: Mapping[str, Input], rows: int | N
     return arranged(model, inputs, example(inputs, rows or stated_rows(model) or 2))
 
 
+_by_name: "WeakSet[keras.Model]" = WeakSet()
+"""Models without Input layers whose `call` takes several inputs by name."""
+
+
+def takes_names(model: keras.Model) -> None:
+    """Give a model without Input layers its several inputs by name from now on."""
+    _by_name.add(model)
+
+
 def arrange(model: keras.Model, arrays: Mapping[str, Any]) -> Any:
     """Give a single input as it is; several by name if the model names them so, else as a list in their order."""
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     names = {tensor.name for tensor in getattr(model, "inputs", None) or []}  # a subclassed model names none
-    return dict(arrays) if names == set(arrays) else list(arrays.values())
+    return dict(arrays) if names == set(arrays) or model in _by_name else list(arrays.values())
 
 
 def arranged(model: keras.Model, inputs: Mapping[str, Input], arrays: Mapping[str, np.ndarray]) -> Any:

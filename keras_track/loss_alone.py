@@ -1,7 +1,7 @@
 """The loss that `compile` attached to a model, on outputs that no model gave, with gradients from each backend."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -19,15 +19,19 @@ Loss = Callable[..., Any]
 class LossAlone:
     """Hands a compiled loss outputs, with whatever the model sends along with its own."""
 
-    def __init__(self, loss: Loss, outputs: Any, ignored: int | None, epsilon: float):
-        """Take what the model returned for some inputs as the form of its outputs."""
+    def __init__(self, loss: Loss, outputs: Any, ignored: int | None, epsilon: float, parts: Sequence[Loss]):
+        """Take what the model returned for some inputs as the form of its outputs.
+
+        `parts` are the losses that `loss` was compiled of: one for each output, or one for all.
+        """
         self._loss, self._structure = loss, outputs
-        masks = map(backend.get_keras_mask, keras.tree.flatten(outputs))
+        masks = [backend.get_keras_mask(output) for output in keras.tree.flatten(outputs)]
         self.facts = LossFacts(
             ignored=ignored,
             epsilon=epsilon,
             mask_axes=tuple(0 if mask is None else len(mask.shape) for mask in masks),
             keeps_logits=tuple(_keeps_logits(output) for output in keras.tree.flatten(outputs)),
+            within=tuple(_within(parts[min(number, len(parts) - 1)]) for number in range(len(masks))),
         )
 
     def build(self, batch: LossBatch) -> None:
@@ -70,6 +74,15 @@ class LossAlone:
 def _keeps_logits(output: Any) -> bool:
     """Return whether the backend's losses look for the logits behind probabilities: TensorFlow's alone do."""
     return backend.backend() == "tensorflow" and hasattr(output, "_keras_logits")
+
+
+def _within(loss: Loss) -> Literal["", "sigmoid", "softmax"]:
+    """Return what a loss of Keras makes probabilities of logits with, where it does not take their logarithms."""
+    if not getattr(loss, "from_logits", False):
+        return ""
+    if isinstance(loss, keras.losses.BinaryFocalCrossentropy):
+        return "sigmoid"
+    return "softmax" if isinstance(loss, keras.losses.CategoricalFocalCrossentropy) else ""
 
 
 def _with_axes(mask: np.ndarray, axes: int) -> np.ndarray:

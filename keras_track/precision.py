@@ -11,6 +11,7 @@ and JAX 0.10.2, each of these gave errors of 1e-9 to 1e-6 until replaced here:
 - PyTorch: operations on integers give the default dtype
 - PyTorch: the backward pass of a float64 convolution raises on a kernel of one filter, or transposed of one channel,
   whose strides Keras' transposition has made those of channels last
+- PyTorch: the gradients of hard_sigmoid and celu have 1/6 and 1/alpha in float32
 - TensorFlow: an array of float32 in a layer, which TensorFlow adds to no float64
 - TensorFlow: `tf.image.resize` is float32 but for "nearest"; "bilinear" without antialiasing is replaced
 - all backends: whatever asks for float32 or less: a layer, an Input, ops.cast(x, "float32"), a policy for
@@ -118,6 +119,18 @@ def _widen_torch() -> None:
     functional = torch.nn.functional
     for name in ("conv2d", "conv_transpose1d", "conv_transpose2d"):
         _replace(functional, name, _of_contiguous_kernel(getattr(functional, name)))
+    _replace(backend.nn, "hard_sigmoid", _hard_sigmoid)
+    _replace(backend.nn, "celu", _celu)
+
+
+def _hard_sigmoid(x: Any) -> Any:
+    """Return min(max(x + 3, 0), 6) / 6."""
+    return backend.nn.relu6(backend.convert_to_tensor(x) + 3) / 6
+
+
+def _celu(x: Any, alpha: float = 1.0) -> Any:
+    """Return x above 0 and alpha * (exp(x / alpha) - 1) below."""
+    return backend.nn.elu(backend.convert_to_tensor(x) / alpha) * alpha
 
 
 def _of_contiguous_kernel(convolve: Callable) -> Callable:

@@ -323,7 +323,7 @@ class KerasProbe(Probe):
         ignored = (getattr(one, "ignore_class", getattr(getattr(one, "spec", None), "ignored", None)) for one in losses)
         named = next((one for one in ignored if one is not None), None)
         epsilon = FLOOR if isinstance(self._model.loss, Loss) else keras.config.epsilon()
-        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named, epsilon)
+        return loss_alone.LossAlone(self._model.model._compile_loss, outputs, named, epsilon, losses)
 
     def run_optimizer(
         self,

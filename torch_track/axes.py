@@ -87,9 +87,13 @@ def _given(module: nn.Module, inputs: Mapping[str, Input]) -> list[Tensor]:
 
 
 def _works_on_last_axis(layer: nn.Module) -> bool:
-    """Tell whether a layer works on the last axis in both frameworks, whatever that counts: there it is recorded."""
+    """Tell whether a layer works on the last axis in both frameworks, whatever that counts: there it is recorded.
+
+    A normalisation with a `forward` of its own may move the channels behind, and in front again, as ConvNeXt's does.
+    """
     if isinstance(layer, nn.LayerNorm | nn.RMSNorm):
-        return len(layer.normalized_shape) == 1
+        is_torchs = type(layer).forward in (nn.LayerNorm.forward, nn.RMSNorm.forward)
+        return is_torchs and len(layer.normalized_shape) == 1
     return isinstance(layer, nn.Linear | nn.RNNBase | nn.MultiheadAttention)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn, overrides
 
 from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
+from twotrack.torch_track import exact_activations
 from twotrack.torch_track.widening import WIDER, Widening
 
 _replaced = ExitStack()
@@ -31,6 +32,9 @@ def set_precision(precision: Precision, widens: bool = True) -> None:
     if precision == "float64" and widens:
         _replace(torch, "set_default_dtype", _never_narrow(torch.set_default_dtype))
         _replace(torch.overrides, "has_torch_function", _without_widening(torch.overrides.has_torch_function))
+        for module, name, exact in exact_activations.KERNELS:
+            _replace(module, name, exact)
+            _replace(module, f"{name}_", exact_activations.in_place(exact))
         _replaced.callback(_widening.clear)
         _widening.append(_replaced.enter_context(Widening()))
 

@@ -50,6 +50,7 @@ from twotrack.torch_track import (
     weights,
 )
 from twotrack.torch_track.changes.links import unlinked
+from twotrack.torch_track.large_scores import LargeScores
 from twotrack.torch_track.operations import finished, operations_recorded
 from twotrack.torch_track.pieces import pieces_counted
 from twotrack.torch_track.recording import (
@@ -58,6 +59,7 @@ from twotrack.torch_track.recording import (
     attention_recorded,
     dropout_rates,
     layers_recorded,
+    named_layers,
     removed,
 )
 from twotrack.torch_track.state import state_kept
@@ -127,8 +129,9 @@ class TorchProbe(Probe):
         self, inputs: Mapping[str, np.ndarray], visit: Visit, training: bool = False, replace: Replace = keep
     ) -> list[np.ndarray]:
         """Run layer by layer; return the outputs."""
-        recorded = layers_recorded(self._module, self._canonical, self._model.layout, visit, replace)
-        with torch.no_grad(), self._model.drawing(training), recorded, self._mode(training):
+        scores = LargeScores(len(next(iter(inputs.values()))))
+        recorded = layers_recorded(self._module, self._canonical, self._model.layout, visit, replace, scores)
+        with torch.no_grad(), self._model.drawing(training), recorded, self._mode(training), scores:
             outputs = self._module(*self._model.tensors(inputs))
         if self.is_compiled and replace is keep:
             outputs = self._compiled_outputs(inputs, training)
@@ -168,9 +171,14 @@ class TorchProbe(Probe):
         """A module says nothing of its inputs."""
         return True
 
+    def _layer(self, path: str) -> tuple[str, nn.Module]:
+        """Return torch's path of a layer, and the layer."""
+        layers = [*named_layers(self._module, self._canonical), (self._canonical(""), "", self._module)]
+        return next((own, layer) for name, own, layer in layers if name == path)
+
     def run_layer(self, path: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run one layer alone in evaluation mode, on inputs in canonical order."""
-        own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
+        own, layer = self._layer(path)
         self._module.eval()
         call = self._model.layout.layer(own, 0)
         tensors = [torch.from_numpy(array).to(self._model.device) for array in own_order(inputs, call.inputs)]
@@ -179,7 +187,7 @@ class TorchProbe(Probe):
 
     def replay_layer(self, path: str, given: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]) -> Replay:
         """Keep the call's arguments in a hook; those by name follow those by place."""
-        own, layer = next(pair for pair in self._module.named_modules() if self._canonical(pair[0]) == path)
+        own, layer = self._layer(path)
         calls: list[tuple[tuple, dict]] = []
         keep_call = layer.register_forward_pre_hook(lambda *call: calls.append(all_given(*call)), with_kwargs=True)
         with removed([keep_call]):
@@ -211,7 +219,7 @@ class TorchProbe(Probe):
         (table,), layout = entry.tensors, entry.whole_layout
         if layout is None or table.shape[0] != len(numbers):
             raise ValueError(f"'{name}' is no table of its own in torch")
-        layer = next(layer for own, layer in self._module.named_modules() if self._canonical(own) == path)
+        _, layer = self._layer(path)
         self._module.eval()
         ids, by = (torch.from_numpy(array).to(self._model.device) for array in (np.arange(len(numbers))[None], numbers))
         (gradient,) = torch.autograd.grad((as_rows(layer(ids), numbers) * by).sum(), [table])

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from twotrack.shared.axes.layout import Arrangements, ChannelLayout, Copies, canonical_shape, own_order
 from twotrack.shared.spec.probe import LayerTrace, Replace, Visit, keep
 from twotrack.torch_track import hyperparameters
+from twotrack.torch_track.large_scores import LargeScores
 from twotrack.torch_track.structure import all_given, tensors_in, values
 
 Named = Callable[[str], str]
@@ -22,20 +23,54 @@ Named = Callable[[str], str]
 
 @contextmanager
 def layers_recorded(
-    module: nn.Module, named: Named, layout: ChannelLayout, visit: Visit, replace: Replace = keep
+    module: nn.Module,
+    named: Named,
+    layout: ChannelLayout,
+    visit: Visit,
+    replace: Replace = keep,
+    scores: LargeScores | None = None,
 ) -> Iterator[None]:
-    """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit."""
+    """Let every layer show its calls, channels last, for a while; `visit` and `replace` as in Probe.visit.
+
+    `scores` watches meanwhile, and begins anew behind what is replaced.
+    """
     copies = Copies(values)
+
+    def recording(path: str, name: str) -> Callable:
+        return _recording(path, name, visit, layout, replace, copies, scores)
+
     handles = [
-        layer.register_forward_hook(_recording(path, named(path), visit, layout, replace, copies), with_kwargs=True)
-        for path, layer in module.named_modules()
-        if path
+        layer.register_forward_hook(recording(path, name), with_kwargs=True)
+        for name, path, layer in named_layers(module, named)
     ]
     with removed(handles):
         yield
 
 
-def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replace: Replace, copies: Copies) -> Callable:
+def named_layers(module: nn.Module, named: Named) -> list[tuple[str, str, nn.Module]]:
+    """Return the layers inside by canonical path, with torch's.
+
+    A block that only wraps a layer may have the canonical path of that layer, as Keras has no such block. Then the path
+    means the layer, which holds the weights.
+    """
+    layers = [(named(path), path, layer) for path, layer in module.named_modules() if path]
+    owners = {name for name, _, layer in layers if _holds_weights(layer)}
+    return [one for one in layers if one[0] not in owners or _holds_weights(one[2])]
+
+
+def _holds_weights(layer: nn.Module) -> bool:
+    return any(True for _ in layer.parameters(recurse=False))
+
+
+def _recording(
+    path: str,
+    name: str,
+    visit: Visit,
+    layout: ChannelLayout,
+    replace: Replace,
+    copies: Copies,
+    scores: LargeScores | None,
+) -> Callable:
     calls = count()
 
     def record(layer: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
@@ -49,9 +84,13 @@ def _recording(path: str, name: str, visit: Visit, layout: ChannelLayout, replac
                 hyperparameters=hyperparameters.of_layer(layer),
                 inputs=copies.of(tensors_in(all_given(layer, args, kwargs)), call.inputs),
                 outputs=copies.of(tensors_in(output), call.outputs),
+                strained=scores.rows.copy() if scores else None,
             )
         )
-        return _replaced(output, name, replace, call.outputs)
+        other = _replaced(output, name, replace, call.outputs)
+        if scores and other is not None:
+            scores.begin_anew()
+        return other
 
     return record
 

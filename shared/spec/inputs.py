@@ -76,13 +76,15 @@ def _is_size(size: Any) -> bool:
 
 
 def example(inputs: Mapping[str, Input], rows: int = 2) -> "dict[str, np.ndarray]":
-    """Return a batch that any model takes: zeros, and masks that hide nothing."""
+    """Return a batch that any model takes: zeros, masks that hide nothing, and no token 0, which may be padding."""
     import numpy as np
 
-    return {
-        name: np.ones((rows, *spec.shape), bool) if spec.kind == "mask" else np.zeros((rows, *spec.shape))
-        for name, spec in inputs.items()
-    }
+    def batch(spec: Input) -> np.ndarray:
+        if spec.kind == "mask":
+            return np.ones((rows, *spec.shape), bool)
+        return np.full((rows, *spec.shape), float(spec.kind == "tokens" and spec.size > 1))
+
+    return {name: batch(spec) for name, spec in inputs.items()}
 
 
 def drawn(inputs: Mapping[str, Input]) -> "dict[str, np.ndarray]":

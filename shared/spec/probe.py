@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import with_config
@@ -53,6 +53,8 @@ class LayerTrace:
     """Which of the outputs `Replace` is asked about."""
     digested: bool = False
     """Inputs and outputs are digests, see shared/verify/digests.py."""
+    strained: np.ndarray | None = None
+    """(rows,) Whether a softmax in front was given scores beyond what hides others; None where nothing looked."""
 
 
 Visit = Callable[[LayerTrace], None]
@@ -116,6 +118,8 @@ class LossFacts:
     """Of each output: the number of axes of the mask that the model sends along with it; 0 if it sends none."""
     keeps_logits: tuple[bool, ...]
     """Of each output: the loss is computed from the logits behind its probabilities."""
+    within: tuple[Literal["", "sigmoid", "softmax"], ...] = ()
+    """Of each output: what the loss makes probabilities of it with before it clips these; empty if nothing does."""
 
 
 @dataclass(frozen=True)

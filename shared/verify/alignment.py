@@ -95,6 +95,8 @@ class Alignment:
         self._doubtful: set[str] = set()
         self.undefined: dict[str, bool] = {}
         """Calls that gave NaN or infinity on one side where there is nothing but padding, and whether that is Keras."""
+        self.strained: dict[str, float] = {}
+        """By how much calls differ behind a softmax that was given scores as large as what hides others."""
 
     @property
     def in_doubt(self) -> bool:
@@ -227,6 +229,7 @@ class Alignment:
         # Ordinary passes tell what is the same thing: rows that are not looked at would make anything so.
         if pair.keras.path and name not in (ORDINARY, NOTHING_HIDDEN, IN_TRAINING) and not keras.whole.all():
             counted &= keras.whole | self._outputs_apart(name)
+        counted &= ~self._strained(name, pair, counted & ~(found <= allowed), found / np.where(size > 0, size, 1))
         if not self._is_measured and ((found > exact) & (found <= at_most) & counted).any():
             self._doubtful.add(name)
         relative = found / np.where(size > 0, size, 1)
@@ -234,6 +237,21 @@ class Alignment:
         if len(wrong):
             return Compared(int(wrong[0]), float(relative[wrong[0]]))
         return Compared(None, float(relative[(relative <= LIMIT) & counted].max(initial=0.0)))
+
+    def _strained(self, name: str, pair: Matched, apart: np.ndarray, by: np.ndarray) -> np.ndarray:
+        """Return which of the rows that are `apart` do not count: large scores outweigh the number that hides others.
+
+        -1e9 hides nothing beside them, and -infinity does. The model's outputs are judged as what its last layer gives.
+        """
+        calls = self._torch.float64[name].calls
+        last = calls[-1].path if calls else ""
+        call = next((one for one in calls if one.path == (pair.torch.path or last)), None)
+        if call is None or len(call.strained) != len(apart) or name in (ORDINARY, NOTHING_HIDDEN, IN_TRAINING):
+            return np.zeros(len(apart), bool)
+        strained = apart & call.strained
+        if strained.any():
+            self.strained.setdefault(pair.keras.path, float(by[strained].max()))
+        return strained
 
     def _outputs_apart(self, name: str) -> np.ndarray:
         """Return in which rows outputs differ: what is inside may be anything for what is hidden, if they do not."""

@@ -142,7 +142,12 @@ def _draw_tokens(spec: Input, batch_size: int, step: int, name: str) -> np.ndarr
     special = np.roll([0, 1 % spec.size, spec.size - 1], step)[: (count + step % 2) // 2]
     for number, place in zip(special, np.resize(free, len(special)), strict=True):
         ids[place if number else end] = number
-    return ids.reshape(batch_size, *spec.shape)
+    return padded(ids.reshape(batch_size, *spec.shape))
+
+
+def padded(ids: np.ndarray) -> np.ndarray:
+    """Return ids (..., steps) with the first, which may stand for padding, behind all others; (rows,) as they are."""
+    return np.take_along_axis(ids, np.argsort(ids == 0, axis=-1, kind="stable"), -1) if ids.ndim > 1 else ids
 
 
 def _in_turn(size: int, first: int, count: int, name: str) -> np.ndarray:

@@ -44,6 +44,8 @@ class Call:
     outputs: list[np.ndarray] = field(default_factory=list)
     replaceable: int = -1
     """Which of the outputs a replacement stands for; -1 for none."""
+    strained: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    """See LayerTrace; (0,) where nothing looked."""
 
 
 @with_config(WITH_ARRAYS)
@@ -255,6 +257,7 @@ def _call(layer: LayerTrace, batch: int, taken: Digests) -> Call:
         [each for array in layer.inputs if (each := taken.of(array, batch)) is not None],
         [each for each in outputs if each is not None],
         kept.index(place) if place in kept else -1,
+        np.zeros(0, bool) if layer.strained is None else layer.strained,
     )
 
 
@@ -296,7 +299,8 @@ def _form(ran: Pass) -> list:
 def _calls_in_one(calls: Sequence[Call]) -> Call:
     inputs = [np.concatenate(each) for each in zip(*(call.inputs for call in calls), strict=True)]
     outputs = [np.concatenate(each) for each in zip(*(call.outputs for call in calls), strict=True)]
-    return replace(calls[0], inputs=inputs, outputs=outputs)
+    strained = np.concatenate([call.strained for call in calls])
+    return replace(calls[0], inputs=inputs, outputs=outputs, strained=strained)
 
 
 def _row_sizes(values: np.ndarray, rows: int) -> np.ndarray:

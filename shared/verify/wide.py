@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from twotrack.shared.spec.inputs import Input
+from twotrack.shared.verify.material import padded
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 """Maps a generator and a number of values to that many."""
@@ -195,14 +196,20 @@ def _input(name: str, spec: Input, kinds: Sequence[int], shape: tuple[int, ...])
         TOKENS[number % len(TOKENS)](each, prod(shape), spec.size)
         for number, each in zip(chosen, generators, strict=True)
     ]
-    return np.array(drawn).reshape(len(kinds), *shape)
+    return padded(np.array(drawn).reshape(len(kinds), *shape))
 
 
 def masked(specs: Mapping[str, Input], kinds: Sequence[MaskRow], count: int) -> dict[str, np.ndarray]:
-    """Return `count` ordinary rows for every input, by name, with these kinds of masks."""
-    generators = [np.random.default_rng([len(kinds), number]) for number in range(count)]
-    masks = {name: _masks(kinds, generators, spec.shape) for name, spec in specs.items() if spec.kind == "mask"}
-    return inputs(specs, [0] * count) | masks
+    """Return `count` ordinary rows for every input, by name, with these kinds of masks, and the token 0 likewise."""
+
+    def hidden(spec: Input, array: np.ndarray) -> np.ndarray:
+        if spec.kind == "real":
+            return array
+        generators = [np.random.default_rng([len(kinds), number]) for number in range(count)]
+        shown = _masks(kinds, generators, spec.shape)
+        return shown if spec.kind == "mask" else np.where(shown, np.maximum(array, 1), 0)
+
+    return {name: hidden(specs[name], array) for name, array in inputs(specs, [0] * count).items()}
 
 
 def _masks(kinds: Sequence[MaskRow], generators: Sequence[np.random.Generator], shape: tuple[int, ...]) -> np.ndarray:

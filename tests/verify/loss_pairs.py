@@ -115,7 +115,48 @@ def capped(f: Any) -> Loss:
     return lambda o, t: f.cross_entropy(o, t, reduction="none").clamp(max=50.0).mean()
 
 
+def binary_focal(alpha: float) -> Callable[[Any], Loss]:
+    """Focal loss of two classes with gamma 2, by the logits."""
+
+    def build(f: Any) -> Loss:
+        def loss(outputs: Any, targets: Any) -> Any:
+            chance = targets * outputs.sigmoid() + (1 - targets) * (-outputs).sigmoid()
+            balance = alpha * targets + (1 - alpha) * (1 - targets)
+            each = f.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+            return (balance * (1 - chance) ** 2 * each).mean()
+
+        return loss
+
+    return build
+
+
+def class_focal(gamma: float) -> Callable[[Any], Loss]:
+    """Focal loss of one-hot targets with alpha 0.25, by the logits."""
+
+    def build(f: Any) -> Loss:
+        def loss(outputs: Any, targets: Any) -> Any:
+            logarithms = outputs.log_softmax(-1)
+            return -(0.25 * (1 - logarithms.exp()) ** gamma * targets * logarithms).sum(-1).mean()
+
+        return loss
+
+    return build
+
+
+def focal_of_two(alpha: float) -> Pair:
+    keras = {"apply_class_balancing": True, "alpha": 0.3, "from_logits": True}
+    return pair(lambda k: k.BinaryFocalCrossentropy(**keras), binary_focal(alpha), "binary", 2)
+
+
+def focal_of_many(gamma: float) -> Pair:
+    return pair(
+        lambda k: k.CategoricalFocalCrossentropy(gamma=2.0, from_logits=True), class_focal(gamma), "probabilities"
+    )
+
+
 WRONG: dict[str, tuple[Pair, str]] = {
+    "focal of two classes, another alpha": (focal_of_two(0.31), "outputs of 1 "),
+    "focal of classes, another gamma": (focal_of_many(2.01), "outputs of 1 "),
     **{
         f"logits clamped at {bound}": (
             classes(lambda f, bound=bound: lambda o, t: f.cross_entropy(o.clamp(-bound, bound), t)),
@@ -211,6 +252,8 @@ HONEST: dict[str, tuple[Pair, str]] = {
     "binary": (binary(lambda f: f.binary_cross_entropy_with_logits), ""),
     "binary by softplus": (binary(lambda f: lambda o, t: (f.softplus(o) - o * t).mean()), "one side leaves out"),
     "binary on probabilities": (binary(lambda f: f.binary_cross_entropy, "sigmoid"), "Keras clips probabilities"),
+    "focal of two classes": (focal_of_two(0.3), "Keras clips probabilities|one side leaves out"),
+    "focal of classes": (focal_of_many(2.0), "Keras clips probabilities|one side leaves out"),
     "squares": (real(lambda k: k.MeanSquaredError(), lambda f: f.mse_loss), ""),
     "absolute": (
         real(lambda k: k.MeanAbsoluteError(), lambda f: f.l1_loss),

@@ -41,6 +41,7 @@ WRONG: Mapping[str, str] = {
     "ALL_BUT_ONE_1": "differs by",
     "KERNEL_CLIP_20": "layer 'middle' (Own against Own) differs by",
     "KERNEL_NORM_1E-12_1E-14": "with weights 1e4 times as small",
+    "HIDDEN_1E4": "between 'first' and 'last'",
     "ROW_NORM_50": "layer 'embedding' (Embedding against Embedding) differs by",
 }
 """By what the verdict must say."""

@@ -187,3 +187,18 @@ def useless_bound() -> Pair:
     return between(
         keras_function(lambda ops, x: ops.relu(ops.sigmoid(x))), torch_function(lambda t, x: x.sigmoid().clamp(0, 6))
     )
+
+
+def hidden(by: str) -> Pair:
+    """Softmax over pairs of scores, the second of which a number hides in Keras and infinity in torch."""
+
+    def keras(ops: Any, x: Any) -> Any:
+        scores = ops.reshape(x * ops.abs(x), (-1, x.shape[-1] // 2, 2))
+        weights = ops.softmax(ops.where(ops.arange(2) == 1, -float(by), scores), axis=-1)
+        return ops.reshape(weights, (-1, x.shape[-1]))
+
+    def torch(t: Any, x: Any) -> Any:
+        scores = (x * x.abs()).unflatten(-1, (-1, 2))
+        return scores.masked_fill(t.arange(2) == 1, float("-inf")).softmax(-1).flatten(-2)
+
+    return between(keras_function(keras), torch_function(torch))

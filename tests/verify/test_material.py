@@ -29,6 +29,12 @@ def test_every_batch_holds_the_first_id_at_an_end_and_the_second_and_the_last(si
     assert {0, 1, size - 1} <= set(np.ravel(batches(over(size))))
 
 
+def test_the_id_0_stands_behind_all_others_and_is_there() -> None:
+    rows = np.concatenate(list(batches(over(5))))
+    assert (rows == 0).any()
+    assert (np.diff((rows == 0).astype(int), axis=1) >= 0).all()
+
+
 def test_ids_repeat() -> None:
     assert any((batch[:, 1:] == batch[:, :-1]).any() for batch in batches(over(60_000)))
 

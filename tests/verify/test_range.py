@@ -49,6 +49,15 @@ def test_a_pair_that_differs_for_masks_of_another_form_says_so(pair: str, track:
     assert any(EXCEPTED[pair] in gap.detail for gap in result.gaps)
 
 
+@pytest.mark.parametrize("track", ["keras:torch"])
+def test_a_number_that_hides_scores_up_to_its_own_size_is_an_exception(track: str, compare: Compare) -> None:
+    result = compare("HIDDEN_1E9", track)
+    assert result.passed, result.detail
+    (gap,) = result.gaps
+    assert (gap.kind, gap.where) == (GapKind.EXTREME, "last")
+    assert "beyond 1e8" in gap.detail
+
+
 def test_a_size_that_a_model_keeps_is_put_back_and_told(compare: Compare) -> None:
     result = compare("KEEPS_THE_SHORTEST", "keras:torch")
     assert result.passed, result.detail

@@ -35,6 +35,14 @@ class LossEvidence:
     left_out: dict[int, LossRun] = field(default_factory=dict)
     """With a label that is perhaps no class among the targets, by label."""
 
+    def probabilities(self, case: LossCase) -> Iterator[np.ndarray]:
+        """Yield what a batch's outputs are as probabilities, or what the loss makes such of."""
+        links = self.outputs.links
+        within = self.facts.within or ("",) * len(links)
+        for link, own, values in zip(links, within, case.batch(links).outputs, strict=True):
+            if LINKS[own or link].is_probability:
+                yield LINKS[own].outputs(values) if own else values
+
 
 @dataclass(frozen=True)
 class Result:
@@ -281,14 +289,15 @@ class Comparison:
         return f"Keras clips probabilities {self._epsilon:g} from 0 and 1"
 
     def _beyond(self, case: LossCase) -> bool:
-        """Return whether any output of the batch is a probability that Keras' losses clip, or one that rounds to 1."""
+        """Return whether any output of the batch is a probability that Keras' losses clip, or one that rounds to 1.
+
+        So is a logit of which a loss makes such a probability.
+        """
         below = 1 - max(self._epsilon, float(np.finfo(float).eps))
         return any(
-            LINKS[link].is_probability and bool(((values < self._epsilon) | (values > below)).any())
+            bool(((values < self._epsilon) | (values > below)).any())
             for side in (self._torch, self._keras)
-            for link, values in zip(
-                side.double.outputs.links, case.batch(side.double.outputs.links).outputs, strict=True
-            )
+            for values in side.double.probabilities(case)
         )
 
     # === Words ===

@@ -72,7 +72,7 @@ class RangeRung(ProbeRung[RangeEvidence]):
         found.passes |= dict(_sizes(runner))
         if not is_same(runner.again(side.exercise.inputs()), found.passes[ORDINARY]):
             found.kept = put_back()
-        if not side.exercise.has_data and any(spec.kind == "mask" for spec in pair.specs.values()):
+        if not side.exercise.has_data and any(spec.kind != "real" for spec in pair.specs.values()):
             found.passes |= {name: runner.masked(name) for name in MASKED}
         found.passes |= {name: run() for name, run in ways.items()}
         side.reset()
@@ -193,6 +193,7 @@ def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequenc
         found = _failure(name, difference, alignment, torch, keras)
         return replace(found, detail="; ".join([found.detail, *map(_before_already, alignment.unlike[:1])]))
     gaps += [_undefined(*one) for one in list(alignment.undefined.items())[:1]]
+    gaps += [_strained(*one) for one in list(alignment.strained.items())[:1]]
     return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)), largest)
 
 
@@ -236,6 +237,12 @@ def _undefined(path: str, is_keras: bool) -> Gap:
     side, other = ("Keras", "torch") if is_keras else ("torch", "Keras")
     detail = f"where all tokens are 0, as of padding alone, {side} has NaN or infinity and {other} has not"
     return Gap(GapKind.MASK, layer_of(path) or "the outputs", detail)
+
+
+def _strained(path: str, size: float) -> Gap:
+    detail = "where scores of a softmax in front of it are beyond 1e8, as large as the -1e9 by which some models hide "
+    detail += f"others, its values differ by {size:.1e}"
+    return Gap(GapKind.EXTREME, layer_of(path) or "the outputs", detail)
 
 
 def _before_already(path: str) -> str:

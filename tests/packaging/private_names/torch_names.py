@@ -131,7 +131,17 @@ def _synchronised_layers() -> bool:
     return "SyncBatchNorm layers only work with GPU modules" in refusal
 
 
+def _kernel_by_name() -> bool:
+    """torch.nn.functional looks a kernel up when it is called."""
+    import inspect
+
+    from torch.nn import functional
+
+    return "torch._C._nn.hardsigmoid(" in inspect.getsource(functional.hardsigmoid)
+
+
 TORCH_NAMES: Mapping[str, PrivateName] = {
+    "torch._C._nn": PrivateName(TORCH, "compute hardsigmoid's gradient in float64", _kernel_by_name),
     "torch._C._len_torch_function_stack": PrivateName(
         TORCH, "let encoder layers take the way that they take in float32", _modes_at_work
     ),
