@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.diagnosis.faults.fault import Fault, fault
+from tests.support.named_pairs import named
 from twotrack import Pair
 
 STEPS, WIDTH, HEADS = 5, 8, 2
@@ -192,8 +193,4 @@ WRONG: dict[str, Fault] = {
 """By name."""
 
 
-def __getattr__(name: str) -> Pair:
-    """Return a pair by its name, as `module:NAME` asks for it."""
-    if name in WRONG:
-        return WRONG[name].pair
-    raise AttributeError(name)
+__getattr__ = named({name: wrong.pair for name, wrong in WRONG.items()})

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from tests.diagnosis.faults.fault import Fault, fault, plain
+from tests.support.named_pairs import named
 from twotrack import CustomLoss, Pair
 
 Order = Sequence[Literal["relu", "norm", "mean", "max"]]
@@ -207,10 +208,4 @@ HONEST: dict[str, Pair] = {
 """Their neighbours that are one model: a maximum and a relu change places."""
 
 
-def __getattr__(name: str) -> Pair:
-    """Return a pair by its name, as `module:NAME` asks for it."""
-    if name in WRONG:
-        return WRONG[name].pair
-    if name in HONEST:
-        return HONEST[name]
-    raise AttributeError(name)
+__getattr__ = named({name: wrong.pair for name, wrong in WRONG.items()} | HONEST)

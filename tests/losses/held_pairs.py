@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
+from tests.support.named_pairs import numbered
 from twotrack import SGD, Adam, CustomOptimizer, Pair
 from twotrack.shared.spec.regularisation import (
     L1,
@@ -207,14 +208,4 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
 }  # fmt: skip
 """Pairs, the rung that fails, and what the proved cause says, if one is."""
 
-NAMES = {
-    **{f"HONEST_{number}": one for number, one in enumerate(HONEST.values())},
-    **{f"WRONG_{number}": found[0] for number, found in enumerate(WRONG.values())},
-}
-
-
-def __getattr__(name: str) -> Pair:
-    """Return a pair by HONEST or WRONG and its number."""
-    if name in NAMES:
-        return NAMES[name]
-    raise AttributeError(name)
+__getattr__ = numbered(HONEST=HONEST.values(), WRONG=(found[0] for found in WRONG.values()))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
+from tests.support.named_pairs import numbered
 from twotrack import Pair
 from twotrack.shared.spec.loop import TrainingLoop
 
@@ -152,15 +153,8 @@ REFUSED: dict[str, tuple[Pair, str]] = {
     ),
 }
 
-NAMES = {
-    **{f"HONEST_{number}": one for number, one in enumerate(HONEST.values())},
-    **{f"WRONG_{number}": found[0] for number, found in enumerate(WRONG.values())},
-    **{f"REFUSED_{number}": found[0] for number, found in enumerate(REFUSED.values())},
-}
-
-
-def __getattr__(name: str) -> Pair:
-    """Return a pair by HONEST, WRONG or REFUSED and its number."""
-    if name in NAMES:
-        return NAMES[name]
-    raise AttributeError(name)
+__getattr__ = numbered(
+    HONEST=HONEST.values(),
+    WRONG=(found[0] for found in WRONG.values()),
+    REFUSED=(found[0] for found in REFUSED.values()),
+)

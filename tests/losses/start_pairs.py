@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.conformance.planted import sequential
+from tests.support.named_pairs import numbered
 from twotrack import Input, Pair
 
 keras = sequential(lambda k: k.Input((5, 20)), lambda k: k.LSTM(24, name="lstm"), lambda k: k.Dense(30, name="dense"))
@@ -183,14 +184,4 @@ HONEST: Mapping[str, Pair] = {
     ),
 }
 
-NAMES = {
-    **{f"MIXED_{number}": one.pair for number, one in enumerate(MIXED.values())},
-    **{f"HONEST_{number}": one for number, one in enumerate(HONEST.values())},
-}
-
-
-def __getattr__(name: str) -> Pair:
-    """Return a pair by MIXED or HONEST and its number."""
-    if name in NAMES:
-        return NAMES[name]
-    raise AttributeError(name)
+__getattr__ = numbered(MIXED=(one.pair for one in MIXED.values()), HONEST=HONEST.values())

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
+from tests.losses.pairs import torch_tagger
+from tests.support.named_pairs import numbered
 from twotrack import CustomLoss, Input, Pair
 
 CLASSES = 3
@@ -269,20 +271,6 @@ HONEST: dict[str, tuple[Pair, str]] = {
 """Pairs, and the only exceptions that may stand in a pass, on whatever backend they do; none if empty."""
 
 
-def _tagger() -> Any:
-    from torch import nn
-
-    class Tagger(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embedding, self.tags = nn.Embedding(8, 5), nn.Linear(5, CLASSES)
-
-        def forward(self, tokens: Any) -> Any:
-            return self.tags(self.embedding(tokens))
-
-    return Tagger()
-
-
 def _keras_tagger(mask: bool) -> Callable[[], Any]:
     return sequential(
         lambda k: k.Input((6,), dtype="int32"),
@@ -292,18 +280,7 @@ def _keras_tagger(mask: bool) -> Callable[[], Any]:
 
 
 TOKENS = Input((6,), kind="tokens", size=8)
-HONEST["steps without a mask"] = (Pair(_keras_tagger(False), _tagger, TOKENS, "cross_entropy"), "")
-WRONG["padded steps"] = (Pair(_keras_tagger(True), _tagger, TOKENS, "cross_entropy"), "some steps padded")
+HONEST["steps without a mask"] = (Pair(_keras_tagger(False), torch_tagger, TOKENS, "cross_entropy"), "")
+WRONG["padded steps"] = (Pair(_keras_tagger(True), torch_tagger, TOKENS, "cross_entropy"), "some steps padded")
 
-NAMES = {
-    f"{kind}_{number}": found[0]
-    for kind, family in (("WRONG", WRONG), ("HONEST", HONEST))
-    for number, found in enumerate(family.values())
-}
-
-
-def __getattr__(name: str) -> Pair:
-    """Return a pair by WRONG or HONEST and its number."""
-    if name in NAMES:
-        return NAMES[name]
-    raise AttributeError(name)
+__getattr__ = numbered(WRONG=(found[0] for found in WRONG.values()), HONEST=(found[0] for found in HONEST.values()))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.conformance.planted import modules, sequential
+from tests.support.named_pairs import named
 from twotrack import (
     EMA,
     SGD,
@@ -397,9 +398,4 @@ LATE = {"DROPPED_LATE", "BOTH_DROPPED", "SCALED_DYNAMICALLY"}
 """Those that do something behind step 200, to which the others are compared; SHARED are compared to the end."""
 
 
-def __getattr__(name: str) -> Pair:
-    """Return a pair of one of the families by its name."""
-    found = SHARED | HELD_WRONG | {own: pair for own, (pair, _) in HELD_HONEST.items()}
-    if name in found:
-        return found[name]
-    raise AttributeError(name)
+__getattr__ = named(SHARED | HELD_WRONG | {name: pair for name, (pair, _) in HELD_HONEST.items()})
