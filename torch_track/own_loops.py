@@ -1,6 +1,6 @@
-"""What is seen of the optimizer with which a training function of the user's own steps."""
+"""A training function of the user's own at work, and what is seen of the optimizer with which it steps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,20 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils._pytree import tree_leaves
 
-from twotrack.shared.spec.loop import LoopNotes, OddClipping, constant_or_all
+from twotrack.shared.base.arrays import copies
+from twotrack.shared.errors import as_user_error
+from twotrack.shared.spec.loop import (
+    Feed,
+    Hear,
+    LoopBatch,
+    LoopNotes,
+    OddClipping,
+    TrainingLoop,
+    constant_or_all,
+    the_only_or_all,
+)
 from twotrack.shared.spec.updates import METHODS
+from twotrack.torch_track import freezing
 from twotrack.torch_track.changes.ruled import Ruled
 from twotrack.torch_track.changes.updates import UNMOVED, held_by, settings_of, stated_settings
 from twotrack.torch_track.placement import Placement, placement
@@ -23,6 +35,38 @@ if TYPE_CHECKING:
 CLIPPINGS = {"clip_grad_norm_": "global_clipnorm", "clip_grad_value_": "clipvalue"}
 """Torch's functions, by the setting that they are."""
 Function = Callable[..., Any]
+
+
+def run(model: "TorchModel", loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
+    """Let a training function train a model; see `TrackModel.run_loop`."""
+
+    def given() -> Iterator[tuple[Any, Any]]:
+        for batch in batches:
+            notes.batches += 1
+            if model.draws:
+                model.draws.begin_pass()
+            inputs = dict(zip(model.inputs, model.tensors(batch.inputs), strict=True))
+            targets = model.target_tensors(batch.targets, len(batch.targets))
+            yield the_only_or_all(inputs), targets if len(targets) > 1 else targets[0]
+
+    def read(loss: Any, gradients: Any) -> tuple[float, Any]:
+        has_any = any(one.grad is not None for one in model.module.parameters())
+        return float(loss), copies(model.gradients()) if has_any else None
+
+    def over(loss: float, gradients: Any) -> None:
+        hear(loss, gradients)
+        if model.draws:
+            model.draws.advance()
+
+    function, feed = loop.of("torch"), Feed(given(), over, read)
+    assert function
+    model.module.zero_grad(set_to_none=True)
+    freezing.train_mode(model.module)
+    failed = as_user_error("the torch training function failed")
+    with failed, model.drawing(), model.around(), noted(function, model) as notes:
+        function(model.module, feed, feed.record)
+    feed.require_record()
+    return notes
 
 
 @contextmanager

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from twotrack.shared.axes.layout import NO_LAYOUT, ChannelLayout
-from twotrack.shared.base.arrays import copies
 from twotrack.shared.base.memory import keep_free_memory
 from twotrack.shared.errors import UserError, as_user_error
 from twotrack.shared.spec.draws import DrawnPass, DrawSource
 from twotrack.shared.spec.inputs import Input, describe, drawn, example
-from twotrack.shared.spec.loop import Feed, Hear, LoopBatch, LoopNotes, TrainingLoop, the_only_or_all
+from twotrack.shared.spec.loop import Hear, LoopBatch, LoopNotes, TrainingLoop
 from twotrack.shared.spec.objective import (
     CustomLoss,
     Objective,
@@ -43,7 +42,7 @@ from twotrack.shared.weights.bridge.layouts import Chain, Layout
 from twotrack.shared.weights.correspondence.paths import layer_paths
 from twotrack.shared.weights.correspondence.weight_map import NO_MAP, WeightMap
 from twotrack.shared.weights.made import MadeWeights
-from twotrack.torch_track import compiled, freezing, native, optimizer_state, weights
+from twotrack.torch_track import compiled, freezing, native, optimizer_state, own_loops, weights
 from twotrack.torch_track.axes import channels_last
 from twotrack.torch_track.changes.links import linked
 from twotrack.torch_track.curvature import Curvature
@@ -51,7 +50,6 @@ from twotrack.torch_track.draws import DrawAxes, draw_axes, drawn_from, drawn_pa
 from twotrack.torch_track.fused import fused
 from twotrack.torch_track.inputs import tensors
 from twotrack.torch_track.losses import Loss, build, weighed
-from twotrack.torch_track.own_loops import noted
 from twotrack.torch_track.placement import Placement, placement
 from twotrack.torch_track.pool_first import pool_first
 from twotrack.torch_track.probe import TorchProbe
@@ -293,35 +291,7 @@ class TorchModel(TrackModel):
 
     def run_loop(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
         """Let the user's own training function train the module."""
-
-        def given() -> Iterator[tuple[Any, Any]]:
-            for batch in batches:
-                notes.batches += 1
-                if self.draws:
-                    self.draws.begin_pass()
-                inputs = dict(zip(self.inputs, self.tensors(batch.inputs), strict=True))
-                kinds = kinds_of(self.loss, len(batch.targets))
-                targets = [self._target(*pair) for pair in zip(batch.targets, kinds, strict=True)]
-                yield the_only_or_all(inputs), targets if len(targets) > 1 else targets[0]
-
-        def read(loss: Any, gradients: Any) -> tuple[float, Any]:
-            has_any = any(one.grad is not None for one in self.module.parameters())
-            return float(loss), copies(self.gradients()) if has_any else None
-
-        def over(loss: float, gradients: Any) -> None:
-            hear(loss, gradients)
-            if self.draws:
-                self.draws.advance()
-
-        function, feed = loop.of("torch"), Feed(given(), over, read)
-        assert function
-        self.module.zero_grad(set_to_none=True)
-        freezing.train_mode(self.module)
-        failed = as_user_error("the torch training function failed")
-        with failed, self.drawing(), self.around(), noted(function, self) as notes:
-            function(self.module, feed, feed.record)
-        feed.require_record()
-        return notes
+        return own_loops.run(self, loop, batches, hear)
 
     def end_training(self) -> None:
         """Let go of gradients and optimizer."""
@@ -384,7 +354,7 @@ class TorchModel(TrackModel):
         """Return the sum of the loss of outputs (batch, ...), channels last; of those that are no None."""
         count = len(outputs)
         own, weights = split(self.loss, targets, count)
-        given = [self._target(*pair) for pair in zip(own, kinds_of(self.loss, count), strict=True)]
+        given = self.target_tensors(own, count)
         if isinstance(self.loss, CustomLoss) and self.loss.is_whole:
             return self.loss_object()(list(outputs), given)  # type: ignore[arg-type]
         parts, masks = losses_of(self.loss, count), list(self.masks) or [None] * count
@@ -515,6 +485,7 @@ class TorchModel(TrackModel):
             return given
         return [one.contiguous(memory_format=torch.channels_last) if one.ndim == PICTURE_AXES else one for one in given]
 
-    def _target(self, target: np.ndarray, kind: str) -> Tensor:
-        dtype = torch.int64 if kind in INTEGERS else self.dtype
-        return torch.from_numpy(target).to(self.device, dtype)
+    def target_tensors(self, targets: Sequence[np.ndarray], count: int) -> list[Tensor]:
+        """Return the targets of `count` outputs as tensors, of the types that the loss takes."""
+        types = [torch.int64 if kind in INTEGERS else self.dtype for kind in kinds_of(self.loss, count)]
+        return [torch.from_numpy(one).to(self.device, dtype) for one, dtype in zip(targets, types, strict=True)]
