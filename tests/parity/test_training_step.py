@@ -71,11 +71,12 @@ def test_moving_statistics_average_the_mean_and_the_biased_variance_of_the_batch
 
 
 def test_gradients_are_those_of_finite_differences(models: Models, case: Case, without_dropout: Case):
-    """An epsilon far above the gradients makes Adam's first step the gradient itself."""
-    epsilon, batch = 1e4, real_images(case.chapter, BATCH_SIZE)
+    """In float64. An epsilon far above the gradients makes Adam's first step the gradient itself."""
+    epsilon, batch = 1e9, real_images(case.chapter, BATCH_SIZE)
     rate = epsilon / sqrt(1 - Adam(1.0).beta_2)
 
-    before, after = models.weights(case), models.train("torch", without_dropout, (rate,), BATCH_SIZE, epsilon).weights
+    before = models.weights(case)
+    after = models.train("torch", without_dropout, (rate,), BATCH_SIZE, epsilon, precision="float64").weights
 
     for name in models.describe("torch", case).trainable:
         gradient = before[name].astype(np.float64) - after[name]

@@ -11,7 +11,7 @@ from twotrack.shared import chapters
 from twotrack.shared.chapters.pairs import whole_pair
 from twotrack.shared.datasets.batches import Batch
 from twotrack.shared.spec.optimizers import Adam
-from twotrack.shared.spec.track import Track, TrackModel
+from twotrack.shared.spec.track import RunPrecision, Track, TrackModel
 from twotrack.shared.weights.bridge import BridgeError
 from twotrack.shared.workers.door import open_track
 from twotrack.shared.workers.task import task
@@ -64,6 +64,7 @@ class Training(Weighted):
     batch_size: int
     epsilon: float
     warm_up: bool
+    precision: RunPrecision
 
 
 @task
@@ -107,7 +108,7 @@ def forward(asked: Forward) -> None:
 @task
 def train(asked: Training) -> list[float]:
     """Train one step per learning rate; return the losses and write the weights."""
-    model, rates, size = _build(asked.model), asked.learning_rates, asked.batch_size
+    model, rates, size = _build(asked.model, asked.precision), asked.learning_rates, asked.batch_size
     batches = [_batch(asked.model.chapter, size, number) for number in range(len(rates))]
     model.load_weights(_read(asked.weights))
     model.compile(Adam(learning_rate=max(rates), epsilon=asked.epsilon), rates)
@@ -128,9 +129,9 @@ def _track(name: str) -> Track:
     return open_track(name, "cpu")
 
 
-def _build(asked: OnTrack) -> TrackModel:
-    chapter = chapters.get(asked.chapter)
-    return _track(asked.track).build(whole_pair(chapter.variant(settings=asked.settings)), seed=3)
+def _build(asked: OnTrack, precision: RunPrecision = "float32") -> TrackModel:
+    pair = whole_pair(chapters.get(asked.chapter).variant(settings=asked.settings))
+    return _track(asked.track).build(pair, seed=3, precision=precision)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 from tests.support import model_tasks
 from tests.support.cases import Case, random_weights
 from tests.support.model_tasks import Described, Forward, OnTrack, Shaped, Training, Weighted
+from twotrack.shared.spec.track import RunPrecision
 from twotrack.shared.workers.pool import WorkerPool
 
 Weights = Mapping[str, np.ndarray]
@@ -64,10 +65,11 @@ class Models:
         batch_size: int,
         epsilon: float = 1e-7,
         warm_up: bool = False,
+        precision: RunPrecision = "float32",
     ) -> Trained:
         """Train from `weights(case)`, one step per learning rate, on successive validation batches."""
         out, start = self._new(), self._write(self.weights(case))
-        asked = Training(_model(track, case), start, out, learning_rates, batch_size, epsilon, warm_up)
+        asked = Training(_model(track, case), start, out, learning_rates, batch_size, epsilon, warm_up, precision)
         return Trained(self._workers.call(track, model_tasks.train, asked), self._read(out))
 
     def _new(self) -> Path:
