@@ -9,7 +9,17 @@ import numpy as np
 
 from twotrack.shared import chapters
 from twotrack.shared.benchmark import tasks
-from twotrack.shared.benchmark.records import BASELINE, Benchmark, Contestant, Form, Interval, Pace, Reached, Trial
+from twotrack.shared.benchmark.records import (
+    BASELINE,
+    FORMS,
+    Benchmark,
+    Contestant,
+    Form,
+    Interval,
+    Pace,
+    Reached,
+    Trial,
+)
 from twotrack.shared.benchmark.tasks import Asked, Timed
 from twotrack.shared.errors import UserError
 from twotrack.shared.evaluation.statistics.intervals import mean_of
@@ -41,6 +51,7 @@ class BenchmarkRequest:
     examples: int | None = None
     precisions: tuple[RunPrecision, ...] = ()
     """Of every recipe; empty for its own."""
+    forms: tuple[Form, ...] = FORMS
 
 
 def contestants(request: BenchmarkRequest) -> list[Contestant]:
@@ -52,7 +63,8 @@ def contestants(request: BenchmarkRequest) -> list[Contestant]:
     chapter, found = chapters.get(request.chapter), list[Contestant]()
     has_script = chapter.slug in SCRIPTED
     baseline = () if TRACKS["torch"].missing else ("torch",)
-    for track in dict.fromkeys([*baseline, *request.tracks]) if has_script else ():
+    scripted = request.tracks if "script" in request.forms else ()
+    for track in dict.fromkeys([*baseline, *scripted]) if has_script else ():
         found.append(Contestant(name=f"{track} script", track=track, form="script", recipe=""))
     for track in request.tracks:
         installed_track(track)
@@ -61,7 +73,7 @@ def contestants(request: BenchmarkRequest) -> list[Contestant]:
             for precision in dict.fromkeys(request.precisions or (own,)):
                 name = f"{track} {recipe}" if precision == own else f"{track} {recipe} {precision}"
                 one = Contestant(name=name, track=track, form="run", recipe=recipe, precision=precision)
-                found += _forms(one)
+                found += [form for form in _forms(one) if form.form in request.forms]
     return found
 
 

@@ -1,13 +1,13 @@
 """What a benchmark measures and leaves as JSON."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
 from twotrack.shared.base import ordinary
 from twotrack.shared.base.records import FrozenRecord
-from twotrack.shared.errors import UserError, first_error
+from twotrack.shared.errors import UserError, first_error, unknown
 from twotrack.shared.spec.track import RunPrecision
 from twotrack.shared.spec.tuning import Tuning
 
@@ -15,6 +15,15 @@ BASELINE = "torch script"
 """Name of the chapter's training as a learner writes it in torch, with which all others are compared."""
 Form = Literal["script", "plain", "run", "tuned"]
 """As a learner writes it; the recipe's steps with nothing switched on, as a run does them, with all switched on."""
+FORMS: tuple[Form, ...] = get_args(Form)
+
+
+def named_form(name: str) -> Form:
+    """Return the form of that name; UserError, with the nearest name, if there is none."""
+    for known in FORMS:
+        if name == known:
+            return known
+    raise unknown("form", name, FORMS)
 
 
 class Contestant(FrozenRecord):

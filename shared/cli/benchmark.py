@@ -27,6 +27,13 @@ def benchmark(
             show_default=False,
         ),
     ] = "",
+    forms: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What to measure beside the baseline, separated by commas: script, plain, run, tuned.",
+        ),
+    ] = "script,plain,run,tuned",
     to: Annotated[
         float | None,
         typer.Option(metavar="SCORE", help="Train too, and compare the seconds of those whose mean score is as high."),
@@ -50,7 +57,7 @@ def benchmark(
     compile, are not counted.
     """
     from twotrack.shared.benchmark.measure import BenchmarkRequest
-    from twotrack.shared.benchmark.records import read
+    from twotrack.shared.benchmark.records import named_form, read
     from twotrack.shared.benchmark.text import tables, text
     from twotrack.shared.cli.console import print_json
     from twotrack.shared.errors import UserError
@@ -70,8 +77,9 @@ def benchmark(
             raise UserError(f"--from: '{measured}' is of '{found.chapter}', expected '{chapter}'.")
     else:
         slug = options.named_chapter(chapter, None)
+        shown = tuple(map(named_form, options.parts(forms, "form")))
         asked = BenchmarkRequest(
-            slug, options.parse_tracks(tracks), named, rounds, steps, to, device, examples, precisions
+            slug, options.parse_tracks(tracks), named, rounds, steps, to, device, examples, precisions, shown
         )
         found = _measured(asked)
     if out:

@@ -14,7 +14,7 @@ from tests.support.turns import quickest_alone
 from twotrack.shared import chapters
 from twotrack.shared.benchmark import measure, tasks, text
 from twotrack.shared.benchmark.measure import BenchmarkRequest, contestants
-from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial, read
+from twotrack.shared.benchmark.records import Benchmark, Contestant, Interval, Pace, Trial, named_form, read
 from twotrack.shared.benchmark.tasks import Asked
 from twotrack.shared.errors import UserError
 from twotrack.shared.report.benchmark import write_page
@@ -51,6 +51,18 @@ def test_every_track_is_there_as_a_learner_writes_it_as_a_run_does_it_and_with_l
         ("torch sprint plain", "as it is"),
         ("torch sprint", "channels last, fused, pool first, unfilled, kept memory"),
     ]
+
+
+def test_only_the_forms_that_are_asked_for_take_part_beside_the_baseline():
+    asked = BenchmarkRequest("mnist_cnn", ("keras:tensorflow",), ("sprint",), forms=("run", "tuned"))
+
+    assert [one.name for one in contestants(asked)] == [
+        "torch script",
+        "keras:tensorflow sprint",
+        "keras:tensorflow sprint tuned",
+    ]
+    with pytest.raises(UserError, match="unknown form 'tune': did you mean 'tuned'"):
+        named_form("tune")
 
 
 def test_a_recipe_takes_part_once_in_each_precision_that_is_asked_for():
