@@ -61,6 +61,8 @@ class Observation(FrozenRecord):
     """The other side's draws that this one drew."""
     probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the probes of a rung found, by rung."""
+    rounded: dict[str, Path] = Field(default_factory=dict)
+    """Folders with what the probes of a rung found while every operation rounded at random, by rung."""
     samples: Path | None = None
     """A file with outputs in training mode, where a side is random beyond control."""
     enlarged_in: Path | None = None

@@ -53,7 +53,7 @@ class SecondLook:
 
     def __init__(self, request: VerifyRequest, reference: SideName, ask: Ask, folder: Path):
         self._request, self._reference, self._ask, self._folder = request, reference, ask, folder
-        self._measured: dict[tuple[str, SideName], list[tuple[frozenset[str], Path]]] = {}
+        self._measured: dict[tuple[str, SideName, bool], list[tuple[frozenset[str], Path]]] = {}
 
     def judge(self, name: SideName, found: RungResult, torch: Observation, keras: Observation) -> RungResult:
         """Return what the second look found in place of a doubt, or of a training's failure."""
@@ -66,11 +66,25 @@ class SecondLook:
         sides, rung = {self._reference: torch, name: keras}, found.rung
         if rung in torch.answered:
             return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))
-        return EXACT[found.rung](*(self._in_float32(found, rung, each, side) for each, side in sides.items()))
+        sides = {each: self._in_float32(found, each, side) for each, side in sides.items()}
+        judged = EXACT[rung](*sides.values())
+        if not judged.in_doubt:
+            return judged
+        return EXACT[rung](*(self._rounding(judged, each, side) for each, side in sides.items()))
 
-    def _in_float32(self, found: RungResult, rung: str, name: SideName, side: Observation) -> Observation:
-        """Return a side with what a rung's probes see in float32 where there are doubts; none is asked for twice."""
-        known = self._measured.setdefault((rung, name), [])
+    def _in_float32(self, found: RungResult, name: SideName, side: Observation) -> Observation:
+        """Return a side with what a rung's probes see in float32 where there are doubts."""
+        seen = side.probed[found.rung] | {"float32": self._measure(found, name, side)}
+        return side.model_copy(update={"probed": side.probed | {found.rung: seen}})
+
+    def _rounding(self, found: RungResult, name: SideName, side: Observation) -> Observation:
+        """Return a side with what a rung's probes see, where there are doubts, if operations round at random."""
+        seen = self._measure(found, name, side, rounds=True)
+        return side.model_copy(update={"rounded": side.rounded | {found.rung: seen}})
+
+    def _measure(self, found: RungResult, name: SideName, side: Observation, rounds: bool = False) -> Path:
+        """Let a rung's probes look where there are doubts; nothing is asked for twice."""
+        known = self._measured.setdefault((found.rung, name, rounds), [])
         measured = next((path for doubts, path in known if found.doubts <= doubts), None)
         if measured is None:
             measured = self._ask(
@@ -80,14 +94,14 @@ class SecondLook:
                     verify=self._request,
                     side=name,
                     folder=self._folder / f"{name.slug}-{len(known)}",
-                    rung=rung,
+                    rung=found.rung,
                     doubts=found.doubts,
                     alignment=side.alignment,
+                    rounds=rounds,
                 ),
             )
             known.append((found.doubts, measured))
-        seen = side.probed[rung] | {"float32": measured}
-        return side.model_copy(update={"probed": side.probed | {rung: seen}})
+        return measured
 
     def _answered_in_float32(self, rung: str, name: SideName, sides: Mapping[SideName, Observation]) -> Observation:
         """Return one of two sides with what it does in float32, too, on what the rung's probes found on both."""
