@@ -305,6 +305,14 @@ def test_tokens_reach_first_and_last_and_masks_hide_all_but_one() -> None:
     assert drawn["mask"][:, 0].all(), "what is there stands in front"
 
 
+def test_a_row_of_no_token_but_0_stands_apart() -> None:
+    specs = {"tokens": Input((6,), kind="tokens", size=500), "values": Input((3,))}
+    assert wide.inputs(specs, wide.ALL)["tokens"].any(1).all()
+    empty = wide.empty(specs, 4)
+    assert not empty["tokens"].any()
+    assert empty["values"].all()
+
+
 def test_open_axes_of_one_size_are_opened_together() -> None:
     specs = {"values": Input((6, 4)), "mask": Input((6,), kind="mask")}
     drawn = wide.inputs(specs, [0, 0], {6: 9})
