@@ -105,8 +105,8 @@ class RangeRung(ProbeRung[RangeEvidence]):
 
     def check(self, torch: Observation, keras: Observation) -> RungResult:
         """Compare two sides, with what rounding at random was found to do, if that was looked at."""
-        found = (side.probe(self.name, self.evidence) for side in (torch, keras))
-        return self.compare(*found, *(_rounded(side) for side in (torch, keras)))
+        found = [side.probe(self.name, self.evidence) for side in (torch, keras)]
+        return self.compare(found[0], found[1], _rounded(torch), _rounded(keras))
 
     def compare(
         self,
