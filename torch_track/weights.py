@@ -116,7 +116,7 @@ def own_weights(module: nn.Module, rename: Mapping[str, str], weight_map: Weight
     sources(module, weight_map)
     entries, state = dict(_entries(module, {})), dict(module.state_dict(keep_vars=True))
     table = name_table(module, {}, all_renames(module, rename), weight_map)
-    own = {id(entry): name for name, entry in entries.items()}
+    own = {_part(entry): name for name, entry in entries.items()}
     return OwnWeights(
         {name: entry.shape for name, entry in table.items()},
         {name: entry.shape for name, entry in entries.items()}
@@ -134,12 +134,17 @@ def _is_own_buffer(module: nn.Module, entry: Weight) -> bool:
     return not type(layer).__module__.startswith("torch.nn.")
 
 
-def _aliases(entry: Weight, state: Mapping[str, Tensor], own: Mapping[int, str]) -> Iterator[str]:
+def _aliases(entry: Weight, state: Mapping[str, Tensor], own: Mapping[tuple[str, str], str]) -> Iterator[str]:
     """Yield what rules can call an entry, or parts of it."""
     inside = {id(tensor) for tensor in entry.tensors}
     yield from (name for name, tensor in state.items() if id(tensor) in inside)
-    if name := own.get(id(entry)):
+    if isinstance(entry, Entry) and (name := own.get(_part(entry))):
         yield name
+
+
+def _part(entry: Entry) -> tuple[str, str]:
+    """Return what tells an entry from all others of its module."""
+    return entry.torch_name, str(entry.rows)
 
 
 def all_renames(module: nn.Module, given: Mapping[str, str]) -> dict[str, str]:

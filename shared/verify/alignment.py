@@ -6,9 +6,17 @@ from functools import cached_property
 
 import numpy as np
 
-from twotrack.shared.base.tolerances import ROUNDING_SHARE, TOLERANCES, UNIT_ROUNDING
+from twotrack.shared.base.tolerances import (
+    ENLARGED_AT_MOST,
+    ENLARGED_ON_EXTREMES,
+    ENLARGED_ROUNDING,
+    ROUNDING_SHARE,
+    STATED_ROUNDING,
+    TOLERANCES,
+    UNIT_ROUNDING,
+)
 from twotrack.shared.verify.digests import COUNT, PATTERN, SIZE, differences
-from twotrack.shared.verify.passes import SHAKES, Call, Pass, shaken
+from twotrack.shared.verify.passes import ROUNDINGS, SHAKES, Call, Pass, rounded, shaken
 
 LIMIT = TOLERANCES["range"].limit
 ORDINARY, NOTHING_HIDDEN = "ordinary", "nothing hidden"
@@ -59,10 +67,12 @@ class Compared:
 
 
 class Passes:
-    """What one side did; in float32 too, where what rounding amounts to is asked."""
+    """What one side did; in float32 too, or `rounded` at random, where what rounding amounts to is asked."""
 
-    def __init__(self, float64: Mapping[str, Pass], float32: Mapping[str, Pass]):
-        self.float64, self.float32 = float64, float32
+    def __init__(
+        self, float64: Mapping[str, Pass], float32: Mapping[str, Pass], rounded: Mapping[str, Pass] | None = None
+    ):
+        self.float64, self.float32, self.rounded = float64, float32, rounded or {}
         self._calls: dict[int, dict[str, Call]] = {}
 
     def value(self, ran: Pass | None, place: Place) -> np.ndarray | None:
@@ -76,13 +86,20 @@ class Passes:
 
     def rounding(self, name: str, place: Place) -> np.ndarray | float:
         """Return by how much float32 is off in every row, at most by the row's size; 0 where it is not finite."""
+        others = [self.float32.get(shaken(name, draw)) for draw in range(SHAKES + 1)]
+        return self._off(name, place, others)
+
+    def enlarged(self, name: str, place: Place) -> np.ndarray | float:
+        """Return by how much rounding at random is off in every row, as `rounding`."""
+        return self._off(name, place, [self.rounded.get(rounded(name, draw)) for draw in range(ROUNDINGS)])
+
+    def _off(self, name: str, place: Place, others: Sequence[Pass | None]) -> np.ndarray | float:
         double = self.value(self.float64.get(name), place)
         found: np.ndarray | float = 0.0
-        for draw in range(SHAKES + 1):
-            single = self.value(self.float32.get(shaken(name, draw)), place)
-            if double is not None and single is not None and double.shape == single.shape:
-                off = np.minimum(differences(double, single), double[:, SIZE])
-                found = np.maximum(found, np.where(double[:, PATTERN] == single[:, PATTERN], off, 0.0))
+        for other in (self.value(each, place) for each in others):
+            if double is not None and other is not None and double.shape == other.shape:
+                off = np.minimum(differences(double, other), double[:, SIZE])
+                found = np.maximum(found, np.where(double[:, PATTERN] == other[:, PATTERN], off, 0.0))
         return found
 
 
@@ -91,10 +108,12 @@ class Alignment:
 
     def __init__(self, torch: Passes, keras: Passes):
         self._torch, self._keras = torch, keras
-        self._is_measured = bool(torch.float32 or keras.float32)
+        self._is_measured, self._is_rounded = bool(torch.float32 or keras.float32), bool(torch.rounded or keras.rounded)
         self._doubtful: set[str] = set()
         self.undefined: dict[str, bool] = {}
         """Calls that gave NaN or infinity on one side where there is nothing but padding, and whether that is Keras."""
+        self.enlarged: dict[str, float] = {}
+        """What share of a row calls may be off by where rounding is enlarged so far that it is to be stated."""
         self.strained: dict[str, float] = {}
         """By how much calls differ behind a softmax that was given scores as large as what hides others."""
 
@@ -219,9 +238,9 @@ class Alignment:
         if one.shape != other.shape:
             return Compared(0, np.inf)
         found, size = differences(one, other), np.maximum(one[:, SIZE], other[:, SIZE])
-        rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
         exact = LIMIT * size + UNIT_ROUNDING * self._fed(name, pair, len(one))
-        allowed, at_most = exact + ROUNDING_SHARE * rounding, exact + 2 * ROUNDING_SHARE * size
+        allowance = self._allowance(name, pair, size)
+        allowed, at_most = exact + allowance, exact + self._at_most(name) * size
         undefined = keras.is_empty & ((one[:, PATTERN] != 0) ^ (other[:, PATTERN] != 0))
         if undefined.any():
             self.undefined.setdefault(pair.keras.path, bool((other[undefined, PATTERN] != 0).any()))
@@ -230,13 +249,34 @@ class Alignment:
         if pair.keras.path and name not in (ORDINARY, NOTHING_HIDDEN, IN_TRAINING) and not keras.whole.all():
             counted &= keras.whole | self._outputs_apart(name)
         counted &= ~self._strained(name, pair, counted & ~(found <= allowed), found / np.where(size > 0, size, 1))
-        if not self._is_measured and ((found > exact) & (found <= at_most) & counted).any():
+        if ((found > allowed) & (found <= at_most) & counted).any():
             self._doubtful.add(name)
         relative = found / np.where(size > 0, size, 1)
+        share = float((allowance / np.where(size > 0, size, 1))[counted].max(initial=0.0))
+        if share > 2 * STATED_ROUNDING:  # more than float32 allows, of both sides
+            self.enlarged[pair.keras.path] = max(share, self.enlarged.get(pair.keras.path, 0.0))
         wrong = np.flatnonzero(~(found <= allowed) & counted)
         if len(wrong):
             return Compared(int(wrong[0]), float(relative[wrong[0]]))
         return Compared(None, float(relative[(relative <= LIMIT) & counted].max(initial=0.0)))
+
+    def _allowance(self, name: str, pair: Matched, size: np.ndarray) -> np.ndarray:
+        """Return how far rounding may part each row (rows,): what float32 shows, or more that rounding at random does.
+
+        Where float32 has lost all digits of a value inside, as of 1 + 1e-11, it shows nothing of how float64 rounds it.
+        """
+        rounding = self._torch.rounding(name, pair.torch) + self._keras.rounding(name, pair.keras)
+        enlarged = self._torch.enlarged(name, pair.torch) + self._keras.enlarged(name, pair.keras)
+        most = np.minimum(ENLARGED_ROUNDING * enlarged, _enlarged_at_most(name) * size)
+        return np.maximum(ROUNDING_SHARE * rounding, most)
+
+    def _at_most(self, name: str) -> float:
+        """Return up to which share of a row a difference may be rounding that was not looked at yet."""
+        if self._is_rounded:
+            return 0.0
+        if name not in (ORDINARY, NOTHING_HIDDEN):  # those tell what is one on both sides
+            return _enlarged_at_most(name)
+        return 0.0 if self._is_measured else 2 * ROUNDING_SHARE
 
     def _strained(self, name: str, pair: Matched, apart: np.ndarray, by: np.ndarray) -> np.ndarray:
         """Return which of the rows that are `apart` do not count: large scores outweigh the number that hides others.
@@ -272,6 +312,10 @@ class Alignment:
             if call.path == pair.keras.path:
                 given += [array[:, SIZE] for array in call.inputs if len(array) == rows]
         return np.max(given, axis=0)
+
+
+def _enlarged_at_most(name: str) -> float:
+    return ENLARGED_AT_MOST if name in (ORDINARY, NOTHING_HIDDEN, IN_TRAINING) else ENLARGED_ON_EXTREMES
 
 
 def _places(calls: Sequence[Call], role: str, is_replaceable: bool) -> list[Place]:

@@ -1,5 +1,6 @@
 """What rounding may add to a difference of two sides, by what it does to one of them; see enlarging.py."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +32,18 @@ class Enlarged:
     def most(self) -> float:
         """The largest of all."""
         return max([self.outputs, self.loss, *self.layers.values(), *self.gradients.values()])
+
+
+def largest(found: Sequence[Enlarged]) -> Enlarged:
+    """Return for each value the largest allowance that one of several sides asks for."""
+    layers, gradients = ([getattr(one, kind) for one in found] for kind in ("layers", "gradients"))
+    return Enlarged(
+        max(one.outputs for one in found), _largest(layers), max(one.loss for one in found), _largest(gradients)
+    )
+
+
+def _largest(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: max(one.get(name, 0.0) for one in found) for name in {name: 0 for one in found for name in one}}
 
 
 def allowance(off: float) -> float:

@@ -16,7 +16,7 @@ from twotrack.shared.spec.track import Precision
 from twotrack.shared.spec.widening import NarrowRequest
 from twotrack.shared.verify import evidence
 from twotrack.shared.verify.draws import DROPOUT, SideDraws
-from twotrack.shared.verify.enlarged import Enlarged
+from twotrack.shared.verify.enlarged import Enlarged, largest
 from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.trace import Trace
 
@@ -61,10 +61,12 @@ class Observation(FrozenRecord):
     """The other side's draws that this one drew."""
     probed: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the probes of a rung found, by rung."""
+    rounded: dict[str, Path] = Field(default_factory=dict)
+    """Folders with what the probes of a rung found while every operation rounded at random, by rung."""
     samples: Path | None = None
     """A file with outputs in training mode, where a side is random beyond control."""
-    enlarged_in: Path | None = None
-    """The folder of an Enlarged, where the second look measured how far rounding is enlarged."""
+    enlarged_in: tuple[Path, ...] = ()
+    """Folders of an Enlarged each, of sides of which the second look measured how far they enlarge rounding."""
     answered: dict[str, dict[Precision, Path]] = Field(default_factory=dict)
     """Folders with what the side did with what was found on both sides, by rung."""
 
@@ -76,7 +78,7 @@ class Observation(FrozenRecord):
     @property
     def enlarged(self) -> Enlarged | None:
         """What rounding may add in a training step; None where that was not measured."""
-        return evidence.load(Enlarged, self.enlarged_in) if self.enlarged_in else None
+        return largest([evidence.load(Enlarged, folder) for folder in self.enlarged_in]) if self.enlarged_in else None
 
     @cached_property
     def draws(self) -> SideDraws:

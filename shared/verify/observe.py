@@ -180,14 +180,16 @@ def answer(request: AnswerRequest, report: Report) -> Path:
 
 @task
 def measure_rounding(request: RungRequest, report: Report) -> Path:
-    """Let a rung look at a side in float32 too; return the folder with what it found."""
+    """Let a rung look at a side in float32 too, or with random rounding; return the folder with what it found."""
+    precision: Precision = "float64" if request.rounds else "float32"
     track, exercise = open_track(request.side.track, "auto"), find_exercise(request.verify, request.side)
-    side = ObservedSide(exercise.drawn, track, "float32", partial(_report_phase, report, "float32"), request.alignment)
+    side = ObservedSide(exercise.drawn, track, precision, partial(_report_phase, report, precision), request.alignment)
     side.describe()
     side.let_go()
     side.report(request.rung)
-    found = _named(request.rung).measure(side, request.doubts)
-    return evidence.save(found, request.folder / "float32" / request.rung)
+    rung = _named(request.rung)
+    found = (rung.enlarge if request.rounds else rung.measure)(side, request.doubts)
+    return evidence.save(found, request.folder / precision / request.rung)
 
 
 def _named(name: str) -> ProbeRung:

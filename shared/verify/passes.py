@@ -26,6 +26,8 @@ LARGE_MODEL, LARGE_INPUT = 2_000_000, 100_000
 """Values of a model's weights, and of one example's inputs, from which on a model runs on fewer rows."""
 SHAKES = 3
 """More runs in float32, on rows that are rounded another way."""
+ROUNDINGS = 4
+"""Runs in float64 whose every operation rounds at random."""
 LONG = 50
 """To which an open axis is opened, if it is shorter."""
 NOT_ALLOWED = "the model states other sizes for its inputs"
@@ -81,6 +83,8 @@ WIDE = {False: "wide inputs", True: "wide values"}
 HIDES_ALL = "a mask hides everything"
 MASKED = {"a mask has holes": wide.HOLES, HIDES_ALL: wide.NOTHING}
 """Kinds of masks that may not be meant, by the names of their passes."""
+EMPTY = "all tokens are 0"
+"""The name of the pass on no other token, which may stand for padding."""
 LARGE_WEIGHTS = 1e4
 WEIGHED = {"weights 1e4 times as large": LARGE_WEIGHTS, "weights 1e4 times as small": 1e-4}
 """Factors of all weights, by the names of their passes."""
@@ -89,6 +93,11 @@ WEIGHED = {"weights 1e4 times as large": LARGE_WEIGHTS, "weights 1e4 times as sm
 def shaken(name: str, draw: int) -> str:
     """Return the name of a pass on rows that float32 rounds another way."""
     return f"{name}, shaken {draw}" if draw else name
+
+
+def rounded(name: str, draw: int) -> str:
+    """Return the name of a pass whose every operation rounds at random."""
+    return f"{name}, rounding {draw}"
 
 
 def points(weights: Collection[str]) -> set[str]:
@@ -189,6 +198,10 @@ class Runner:
     def masked(self, name: str) -> Pass:
         """Run on ordinary values with masks of the kinds of MASKED."""
         return self._tried(wide.masked(self.inputs, MASKED[name], self.batch), ["ordinary"] * self.batch, False, keep)
+
+    def empty(self) -> Pass:
+        """Run on ordinary values, and on tokens that are all 0."""
+        return self._tried(wide.empty(self.inputs, self.batch), ["ordinary"] * self.batch)
 
     def weighed(self) -> Pass:
         """Run on ordinary values, which go on through the model in place of what layers with weights give."""

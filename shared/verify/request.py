@@ -140,6 +140,8 @@ class RungRequest(SideRequest):
     rung: str
     doubts: frozenset[str] = frozenset()
     """As RungResult.doubts."""
+    rounds: bool = False
+    """In float64, every operation rounding at random, in place of float32."""
 
 
 class AnswerRequest(RungRequest):

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from twotrack.shared.base.tolerances import ENLARGED_AT_MOST, ROUNDED_GRADIENT, TOLERANCES
+from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.sides import SideName
 from twotrack.shared.verify import enlarging, evidence, following
 from twotrack.shared.verify.common_steps import Stepped, StepRequest, step_from_start
@@ -53,24 +54,50 @@ class SecondLook:
 
     def __init__(self, request: VerifyRequest, reference: SideName, ask: Ask, folder: Path):
         self._request, self._reference, self._ask, self._folder = request, reference, ask, folder
-        self._measured: dict[tuple[str, SideName], list[tuple[frozenset[str], Path]]] = {}
+        self._enlarged: dict[SideName, Path] = {}
+        self._measured: dict[tuple[str, SideName, bool], list[tuple[frozenset[str], Path]]] = {}
 
     def judge(self, name: SideName, found: RungResult, torch: Observation, keras: Observation) -> RungResult:
         """Return what the second look found in place of a doubt, or of a training's failure."""
         if not found.in_doubt:
             return self._judge_training(name, found, torch, keras)
         if found.rung in IN_TRAINING_MODE:
-            return EXACT[found.rung](torch.model_copy(update={"enlarged_in": self._enlarged_in}), keras)
+            return self._judge_enlarged(name, found.rung, torch, keras)
         if any(request.is_half for side in (torch, keras) for request in side.narrow_requests):
             return replace(found, detail=f"{found.detail}; {_NO_MEASURE}")
         sides, rung = {self._reference: torch, name: keras}, found.rung
         if rung in torch.answered:
             return EXACT[rung](*(self._answered_in_float32(rung, each, sides) for each in sides))
-        return EXACT[found.rung](*(self._in_float32(found, rung, each, side) for each, side in sides.items()))
+        sides = {each: self._in_float32(found, each, side) for each, side in sides.items()}
+        judged = EXACT[rung](*sides.values())
+        if not judged.in_doubt:
+            return judged
+        return EXACT[rung](*(self._rounding(judged, each, side) for each, side in sides.items()))
 
-    def _in_float32(self, found: RungResult, rung: str, name: SideName, side: Observation) -> Observation:
-        """Return a side with what a rung's probes see in float32 where there are doubts; none is asked for twice."""
-        known = self._measured.setdefault((rung, name), [])
+    def _judge_enlarged(self, name: SideName, rung: str, torch: Observation, keras: Observation) -> RungResult:
+        """Allow for how far the reference enlarges rounding, and the other side, too, where that is too little.
+
+        A variance as E[x^2] - E[x]^2, which one of them may take, loses digits that the other keeps.
+        """
+        judged = EXACT[rung](torch.model_copy(update={"enlarged_in": (self._enlarged_in,)}), keras)
+        if judged.passed or judged.difference is None or not judged.difference <= ENLARGED_AT_MOST:
+            return judged
+        both = self._enlarged_in, self._enlarge(name, keras.alignment)
+        return EXACT[rung](torch.model_copy(update={"enlarged_in": both}), keras)
+
+    def _in_float32(self, found: RungResult, name: SideName, side: Observation) -> Observation:
+        """Return a side with what a rung's probes see in float32 where there are doubts."""
+        seen = side.probed[found.rung] | {"float32": self._measure(found, name, side)}
+        return side.model_copy(update={"probed": side.probed | {found.rung: seen}})
+
+    def _rounding(self, found: RungResult, name: SideName, side: Observation) -> Observation:
+        """Return a side with what a rung's probes see, where there are doubts, if operations round at random."""
+        seen = self._measure(found, name, side, rounds=True)
+        return side.model_copy(update={"rounded": side.rounded | {found.rung: seen}})
+
+    def _measure(self, found: RungResult, name: SideName, side: Observation, rounds: bool = False) -> Path:
+        """Let a rung's probes look where there are doubts; nothing is asked for twice."""
+        known = self._measured.setdefault((found.rung, name, rounds), [])
         measured = next((path for doubts, path in known if found.doubts <= doubts), None)
         if measured is None:
             measured = self._ask(
@@ -80,14 +107,14 @@ class SecondLook:
                     verify=self._request,
                     side=name,
                     folder=self._folder / f"{name.slug}-{len(known)}",
-                    rung=rung,
+                    rung=found.rung,
                     doubts=found.doubts,
                     alignment=side.alignment,
+                    rounds=rounds,
                 ),
             )
             known.append((found.doubts, measured))
-        seen = side.probed[rung] | {"float32": measured}
-        return side.model_copy(update={"probed": side.probed | {rung: seen}})
+        return measured
 
     def _answered_in_float32(self, rung: str, name: SideName, sides: Mapping[SideName, Observation]) -> Observation:
         """Return one of two sides with what it does in float32, too, on what the rung's probes found on both."""
@@ -150,11 +177,18 @@ class SecondLook:
         )
         return evidence.load(Stepped, self._ask(name.track, step_from_start, asked))
 
-    @cached_property
+    @property
     def _enlarged_in(self) -> Path:
         """The folder of what rounding may add in a training step, as the reference shows it."""
-        asked = SideRequest(verify=self._request, side=self._reference, folder=self._folder / "enlarged")
-        return self._ask(self._reference.track, enlarging.enlarge, asked)
+        return self._enlarge(self._reference, {})
+
+    def _enlarge(self, name: SideName, alignment: dict[int, Counterpart]) -> Path:
+        """Return the folder of what rounding may add in a training step, as a side shows it; none is asked twice."""
+        if name not in self._enlarged:
+            folder = self._folder / f"{name.slug}-enlarged"
+            asked = SideRequest(verify=self._request, side=name, folder=folder, alignment=alignment)
+            self._enlarged[name] = self._ask(name.track, enlarging.enlarge, asked)
+        return self._enlarged[name]
 
     def _may_be_enlarged(self, failure: RungResult) -> bool:
         """Tell whether rounding is enlarged so far that a step may show it of any number."""

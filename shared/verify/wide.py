@@ -137,14 +137,14 @@ TokenRow = Callable[[np.random.Generator, int, int], np.ndarray]
 
 TOKENS: tuple[TokenRow, ...] = (
     lambda generator, count, size: generator.integers(0, size, count),
-    lambda generator, count, size: np.zeros(count, int),
     lambda generator, count, size: np.full(count, size - 1),
     lambda generator, count, size: np.full(count, min(1, size - 1)),
     lambda generator, count, size: np.resize([0, size - 1, min(1, size - 1)], count),
     lambda generator, count, size: np.repeat(generator.integers(0, size, count), 2)[:count],
     lambda generator, count, size: np.arange(count)[::-1] % size,
 )
-"""Any, the first, the last, the second, all of these, repeats, in order."""
+"""Any, the last, the second, these and the first, repeats, in order. A row of the first alone, which some models take
+for no tokens at all and refuse, is one of `empty`."""
 
 MaskRow = Callable[[np.random.Generator, int], np.ndarray]
 MASKS: tuple[MaskRow, ...] = (
@@ -210,6 +210,12 @@ def masked(specs: Mapping[str, Input], kinds: Sequence[MaskRow], count: int) -> 
         return shown if spec.kind == "mask" else np.where(shown, np.maximum(array, 1), 0)
 
     return {name: hidden(specs[name], array) for name, array in inputs(specs, [0] * count).items()}
+
+
+def empty(specs: Mapping[str, Input], count: int) -> dict[str, np.ndarray]:
+    """Return `count` ordinary rows for every input, by name, whose tokens are all 0, as of padding alone."""
+    drawn = inputs(specs, [0] * count)
+    return {name: np.zeros_like(array) if specs[name].kind == "tokens" else array for name, array in drawn.items()}
 
 
 def _masks(kinds: Sequence[MaskRow], generators: Sequence[np.random.Generator], shape: tuple[int, ...]) -> np.ndarray:

@@ -70,6 +70,6 @@ def comparing(name: str, workers: WorkerPool, make_folder: Callable[[str], Path]
 
     def compare(pair: str, track: str, doubts: frozenset[str] | None = None) -> RungResult:
         found = rung.compare(*(seen(pair, side, doubts) for side in ("torch", track)))
-        return compare(pair, track, found.doubts) if found.in_doubt else found
+        return compare(pair, track, found.doubts) if found.in_doubt and doubts is None else found
 
     return compare

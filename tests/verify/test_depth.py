@@ -64,6 +64,26 @@ def test_batches_of_three_rows_pass_with_the_rounding_that_a_deep_network_makes_
     assert {gap.kind for gap in result.certificate.gaps} == {GapKind.ROUNDING}
 
 
+def test_digits_that_cancel_in_float64_are_an_exception_and_no_failure(ladder: Ladder) -> None:
+    request = VerifyRequest(name="tests.verify.narrow_pairs:NARROW", precisions=FOR_THE_VERDICT)
+
+    (result,) = ladder.climb(request, lambda *_: None, ["keras:torch"])
+
+    assert result.passed, result.rungs[-1].detail
+    told = {gap.where for gap in result.certificate.gaps if gap.kind is GapKind.ROUNDING}
+    assert {"norm", "gradients"} <= told, "on extreme values, and what comes back in a step"
+
+
+def test_an_epsilon_is_found_among_digits_that_cancel(ladder: Ladder) -> None:
+    request = VerifyRequest(
+        name="tests.verify.narrow_pairs:OTHER_EPSILON", until="range", causes="none", precisions=FOR_THE_VERDICT
+    )
+
+    failure = ladder.climb(request, lambda *_: None, ["keras:torch"])[0].rungs[-1]
+
+    assert (failure.passed, failure.rung, failure.where) == (False, "range", "norm")
+
+
 @pytest.mark.slow
 def test_fifty_normalisations_of_five_rows_pass_by_how_far_they_enlarge_rounding(ladder: Ladder) -> None:
     request = VerifyRequest(name="tests.verify.deep_pairs:DEEPEST", precisions=FOR_THE_VERDICT)

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 
 from tests.support.command_line import in_process
+from tests.weight_maps.naming_tasks import Names, names_of_parts
 from twotrack import UserError
 from twotrack.shared.verify import user_pair
 from twotrack.shared.verify.diagnosis.cause import Status
@@ -200,3 +201,11 @@ def test_options_that_do_not_go_together_are_refused(arguments, problem: str, tm
     assert done.code == 2
     assert problem in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_map_can_call_what_is_made_of_two_weights_or_of_a_part_of_one_by_its_canonical_name(
+    workers: WorkerPool,
+) -> None:
+    aliases = workers.call("torch", names_of_parts, Names()).aliases
+    assert {"gru.kernel", "gru.bias", "attention.query.kernel", "attention.value.bias", "dense.bias"} <= {*aliases}
+    assert all(name in called for name, called in aliases.items())

@@ -31,6 +31,10 @@ class ProbeRung(ABC, Generic[E]):
         """Return what a side does in float32, which shows what rounding amounts to where there are doubts."""
         return self.observe(side)
 
+    def enlarge(self, side: ObservedSide, doubts: Collection[str]) -> E:
+        """Return what a side does in float64 while operations round at random, where float32 left doubts."""
+        raise NotImplementedError(f"float32 settles what is in doubt in the rung {self.name}")
+
     @abstractmethod
     def compare(self, torch: Mapping[Precision, E], keras: Mapping[Precision, E]) -> RungResult:
         """Compare what two sides did, in every precision that was looked at."""

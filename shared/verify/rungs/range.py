@@ -9,8 +9,9 @@ from pydantic import with_config
 
 from twotrack.shared.base.records import WITH_ARRAYS
 from twotrack.shared.base.tolerances import TOLERANCES
+from twotrack.shared.precision.rounding import Rounding
 from twotrack.shared.spec.track import Precision
-from twotrack.shared.verify import wide
+from twotrack.shared.verify import evidence, wide
 from twotrack.shared.verify.alignment import (
     IN_TRAINING,
     NOTHING_HIDDEN,
@@ -21,10 +22,13 @@ from twotrack.shared.verify.alignment import (
     layer_of,
 )
 from twotrack.shared.verify.digests import LARGEST, SMALLEST
+from twotrack.shared.verify.observation import Observation
 from twotrack.shared.verify.passes import (
+    EMPTY,
     HIDES_ALL,
     MASKED,
     NOT_ALLOWED,
+    ROUNDINGS,
     SHAKES,
     WEIGHED,
     WIDE,
@@ -33,6 +37,7 @@ from twotrack.shared.verify.passes import (
     is_not_finite,
     is_same,
     open_sizes,
+    rounded,
     shaken,
 )
 from twotrack.shared.verify.result import FailurePlace, Gap, GapKind, RungResult
@@ -88,13 +93,34 @@ class RangeRung(ProbeRung[RangeEvidence]):
                 runs[shaken(name, draw)] = partial(runner.wide, replaced, draw)
         return RangeEvidence({name: run() for name, run in runs.items()})
 
-    def compare(self, torch: Mapping[Precision, RangeEvidence], keras: Mapping[Precision, RangeEvidence]) -> RungResult:
-        """Compare in float64; by how much float32 differs from it says what rounding may do."""
+    def enlarge(self, side: ObservedSide, doubts: Collection[str]) -> RangeEvidence:
+        """Run the passes that are in doubt: float32 shows no rounding where it has lost all digits of a value."""
+        runs: dict[str, Pass] = {}
+        for draw in range(ROUNDINGS):
+            side.reset()
+            ways = _ways(side, _runner(side))
+            with side.probe.rounded(Rounding("float64", draw)):
+                runs |= {rounded(name, draw): run() for name, run in ways.items() if name in doubts}
+        return RangeEvidence(runs)
+
+    def check(self, torch: Observation, keras: Observation) -> RungResult:
+        """Compare two sides, with what rounding at random was found to do, if that was looked at."""
+        found = [side.probe(self.name, self.evidence) for side in (torch, keras)]
+        return self.compare(found[0], found[1], _rounded(torch), _rounded(keras))
+
+    def compare(
+        self,
+        torch: Mapping[Precision, RangeEvidence],
+        keras: Mapping[Precision, RangeEvidence],
+        *at_random: Mapping[str, Pass],
+    ) -> RungResult:
+        """Compare in float64; what float32 and, of either side, rounding `at_random` move says what rounding does."""
         doubles = {"torch": torch["float64"], "Keras": keras["float64"]}
         gaps = [_random(name) for name, side in doubles.items() if side.is_random]
         gaps += [_kept(name, side.kept) for name, side in doubles.items() if side.kept]
         gaps += [Gap(GapKind.NOT_RUN, "range", side.left_out) for side in [keras["float64"]] if side.left_out]
-        return compare_passes(_passes(torch), _passes(keras), gaps)
+        shown = at_random or ({}, {})
+        return compare_passes(_passes(torch, shown[0]), _passes(keras, shown[1]), gaps)
 
 
 def _runner(side: ObservedSide) -> Runner:
@@ -109,6 +135,8 @@ def _ways(side: ObservedSide, runner: Runner) -> dict[str, Callable[[], Pass]]:
     if any(spec.kind != "real" for spec in side.exercise.pair.specs.values()):
         ways[NOTHING_HIDDEN] = partial(runner.whole, inputs)
     ways |= {WIDE[replaced]: partial(runner.wide, replaced) for replaced in WIDE}
+    if any(spec.kind == "tokens" for spec in side.exercise.pair.specs.values()):
+        ways[EMPTY] = runner.empty
     ways[IN_TRAINING] = partial(_in_training, side, runner)
     ways["wide values in training mode"] = runner.in_training
     return ways | {name: partial(_weighed, side, runner, factor) for name, factor in WEIGHED.items()}
@@ -120,8 +148,14 @@ def _weighed(side: ObservedSide, runner: Runner, factor: float) -> Pass:
     return runner.weighed()
 
 
-def _passes(side: Mapping[Precision, RangeEvidence]) -> Passes:
-    return Passes(side["float64"].passes, side["float32"].passes if "float32" in side else {})
+def _passes(side: Mapping[Precision, RangeEvidence], rounded: Mapping[str, Pass]) -> Passes:
+    return Passes(side["float64"].passes, side["float32"].passes if "float32" in side else {}, rounded)
+
+
+def _rounded(side: Observation) -> Mapping[str, Pass]:
+    """Return the passes whose every operation rounded at random; none if that was not looked at."""
+    folder = side.rounded.get(RangeRung.name)
+    return evidence.load(RangeEvidence, folder).passes if folder else {}
 
 
 def _shakes(runner: Runner) -> Iterable[int]:
@@ -193,6 +227,7 @@ def _compared(alignment: Alignment, torch: Passes, keras: Passes, known: Sequenc
         found = _failure(name, difference, alignment, torch, keras)
         return replace(found, detail="; ".join([found.detail, *map(_before_already, alignment.unlike[:1])]))
     gaps += [_undefined(*one) for one in list(alignment.undefined.items())[:1]]
+    gaps += [_enlarged(*one) for one in list(alignment.enlarged.items())[:1]]
     gaps += [_strained(*one) for one in list(alignment.strained.items())[:1]]
     return _pass(alignment, torch, keras, list(dict.fromkeys(gaps)), largest)
 
@@ -243,6 +278,11 @@ def _strained(path: str, size: float) -> Gap:
     detail = "where scores of a softmax in front of it are beyond 1e8, as large as the -1e9 by which some models hide "
     detail += f"others, its values differ by {size:.1e}"
     return Gap(GapKind.EXTREME, layer_of(path) or "the outputs", detail)
+
+
+def _enlarged(path: str, share: float) -> Gap:
+    detail = f"rounding is enlarged where digits cancel: on extreme values it was compared to {share:.0e} at worst"
+    return Gap(GapKind.ROUNDING, layer_of(path) or "the outputs", detail)
 
 
 def _before_already(path: str) -> str:
@@ -296,7 +336,7 @@ def _on(name: str, row: str) -> str:
         return f"in training mode on values {row}"
     if name in WEIGHED:
         return f"with {name}"
-    if name in MASKED:
+    if name in {*MASKED, EMPTY}:
         return f"where {name}"
     if name == NOTHING_HIDDEN:
         return "where nothing is hidden"
