@@ -7,6 +7,8 @@ import numpy as np
 
 LARGE_MODEL = 20_000_000
 """Values of the weights of a model from which on they are not copied, and digests stand for them."""
+SHOWN_IN_FLOAT32 = 2_000_000
+"""Values of the weights of a model up to which a verification shows it in float32 too, which decides nothing."""
 TRAINED_ALONE = 5_000_000
 """Values of the weights that training updates from which on two sides train one after the other, and without a step to
 warm up, which would take weights and optimizer twice."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from twotrack.shared.base.records import FrozenRecord
-from twotrack.shared.base.sizes import values_of
+from twotrack.shared.base.sizes import SHOWN_IN_FLOAT32, values_of
 from twotrack.shared.spec.draws import Counterpart
 from twotrack.shared.spec.outputs import Outputs
 from twotrack.shared.spec.probe import LayerTrace
@@ -88,6 +88,10 @@ class Observation(FrozenRecord):
     def is_large(self, request: VerifyRequest) -> bool:
         """Tell whether it is too large for copies of all of its weights, as the request has it."""
         return values_of(self.parameters) > request.large_from
+
+    def is_shown_in_float32(self, request: VerifyRequest) -> bool:
+        """Tell whether it is shown in float32, too: what that says is for information, and costs as much as float64."""
+        return values_of(self.parameters) <= min(request.large_from, SHOWN_IN_FLOAT32)
 
     @property
     def layers(self) -> list[LayerTrace]:

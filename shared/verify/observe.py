@@ -50,7 +50,7 @@ def observe(request: SideRequest, report: Report) -> Observation:
 def observation(request: SideRequest, report: Report) -> Observation:
     """Show one side; write a trace for each precision, and what the probes found, below the request's folder.
 
-    A large model is shown in float64 only, which decides.
+    One of many weights is shown in float64 only, which decides.
     """
     found: list[Observation] = []
     for precision in request.verify.precisions:
@@ -58,7 +58,7 @@ def observation(request: SideRequest, report: Report) -> Observation:
         if not found[0].given.is_plain:
             break  # the other side has to say which of its outputs these are
         give_back_free_memory()  # a model is a circle of references, and the next one needs its room
-        if found[0].is_large(request.verify):
+        if not found[0].is_shown_in_float32(request.verify):
             break
     requests = tuple(one for part in found for one in part.narrow_requests)
     folders = {precision: folder for part in found for precision, folder in part.folders.items()}

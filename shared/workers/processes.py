@@ -26,7 +26,11 @@ OnProgress = Callable[[Progress], None]
 LOG_LINES = 12
 _LOG_END = 2**16
 """Bytes of a log that its last lines are looked for in."""
-QUICK_XLA = ("--xla_backend_optimization_level=1", "--xla_cpu_use_fusion_emitters=false")
+QUICK_XLA = (
+    "--xla_backend_optimization_level=1",
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
 """JAX compiles in half the time, to a program that is as fast for the few steps of a verification and as exact."""
 _STOP_SECONDS = 2.0
 BOUNDS_OF_THREADS = (THREADS, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")

@@ -13,6 +13,7 @@ from twotrack.shared.verify.digests import digest
 from twotrack.shared.verify.draws import SideDraws
 from twotrack.shared.verify.enlarged import Enlarged, allowance
 from twotrack.shared.verify.observation import Observation
+from twotrack.shared.verify.request import VerifyRequest
 from twotrack.shared.verify.result import FailurePlace, GapKind, relative
 from twotrack.shared.verify.rungs.data import check_data
 from twotrack.shared.verify.rungs.dropout import compare_in_training
@@ -49,6 +50,15 @@ def side(double: Trace | None = None, single: Trace | None = None, **changes: ob
     made.__dict__["draws"] = SideDraws()
     made.__dict__["traces"] = {"float64": double or trace(), "float32": single or trace()}
     return made
+
+
+@pytest.mark.parametrize(
+    ("values", "limit", "shown"), [(2_000_000, 10**7, True), (2_000_001, 10**7, False), (9, 8, False)]
+)
+def test_float32_figures_are_of_models_of_up_to_two_million_weights(values: int, limit: int, shown: bool) -> None:
+    model = side(parameters={"first.kernel": (values,)})
+
+    assert model.is_shown_in_float32(VerifyRequest(name="any", large_from=limit)) == shown
 
 
 @pytest.mark.parametrize("kinds", [(float, float), (np.float32, float), (np.int64, np.int64)], ids=str)
