@@ -58,9 +58,17 @@ def _enough(rung: str) -> int:
     return ENOUGH if rung in VALUES else 1
 
 
-LIMITS = {"forward": TOLERANCES["forward"].limit, "range": 1e-9, "pieces": 1e-9, "dropout": 0.0, "parameters": 0.0}
+LIMITS = {
+    "data": TOLERANCES["forward"].limit,
+    "forward": TOLERANCES["forward"].limit,
+    "range": 1e-9,
+    "pieces": 1e-9,
+    "dropout": 0.0,
+    "parameters": 0.0,
+}
 """What may be left of a difference. On extreme values, what rounding may add is judged by the climb that follows."""
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
+    "data": ValueProposals,
     "forward": ValueProposals,
     "range": WideProposals,
     "pieces": PieceProposals,
