@@ -12,6 +12,7 @@ from twotrack.shared.verify.diagnosis.loops import LoopProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.searching import ENOUGH, Proposals, Search
+from twotrack.shared.verify.diagnosis.shapes import ShapeProposals
 from twotrack.shared.verify.diagnosis.starting import StartProposals
 from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
@@ -68,7 +69,7 @@ LIMITS = {
 }
 """What may be left of a difference. On extreme values, what rounding may add is judged by the climb that follows."""
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
-    "data": ValueProposals,
+    "data": ShapeProposals,
     "forward": ValueProposals,
     "range": WideProposals,
     "pieces": PieceProposals,
