@@ -124,10 +124,11 @@ def causal(mask: Callable[[Any], Any] | None) -> Pair:
     def code(m: Any, f: Any, x: Any) -> Any:
         import torch
 
-        scores = m.query(x) @ m.key(x).transpose(1, 2)
+        scores = (m.query(x) @ m.key(x).transpose(1, 2))[:, None]
         if mask:
-            scores = scores.masked_fill(mask(torch.ones(STEPS, STEPS, dtype=torch.bool, device=x.device)), -1e9)
-        return m.last(f.softmax(scores, -1) @ m.value(x))
+            hides = mask(torch.ones(STEPS, STEPS, dtype=torch.bool, device=x.device))
+            scores = scores.masked_fill(hides[None, None], -1e9)
+        return m.last(f.softmax(scores, -1)[:, 0] @ m.value(x))
 
     return Pair(keras_code((STEPS, WIDTH), keras_causal), torch_code(attention, code), (STEPS, WIDTH))
 

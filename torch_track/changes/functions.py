@@ -228,7 +228,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 MASKS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "opposite mask": torch.logical_not,
     "mask of the other direction": lambda mask: mask.transpose(-1, -2),
-    "mask with another diagonal": lambda mask: mask ^ torch.eye(len(mask[-1]), dtype=torch.bool, device=mask.device),
+    "mask with another diagonal": lambda mask: mask ^ torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device),
 }
 """Of a mask that is True or False; all but the first of one (..., steps, steps)."""
 HIDING = -1e3

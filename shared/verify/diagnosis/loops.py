@@ -132,10 +132,8 @@ class LoopProposals:
             return
         factor = rounded(other / own) if own else 0.0
         given = _candidate(loop_words.given(), ChangeLoop(what="gives the batch"))
-        factors, inside = (
-            list(self._factors(factor)),
-            [given, *self._weighed(), *self._modes(), *self._stepping_inside()],
-        )
+        inside = [given, *self._weighed(), *self._modes(), *self._stepping_inside()]
+        factors = list(self._factors(factor))
         yield from (one for one in (*factors, *inside) if self._in_training(one) <= LIMIT)
         yield from self._other_losses(own, other)
         if _is_round(factor):
