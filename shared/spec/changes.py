@@ -331,12 +331,12 @@ class SetTrained(FrozenRecord):
 
 
 class SetStatistics(FrozenRecord):
-    """A batch normalisation averages the variance of a batch another way, or its statistics stay as they are."""
+    """A batch normalisation averages a variance another way, or its statistics stay, or move, in training."""
 
     kind: Literal["statistics"] = "statistics"
     path: str
     """Canonical."""
-    how: Literal["biased", "frozen"]
+    how: Literal["biased", "frozen", "thawed"]
 
 
 class ChangeLoss(FrozenRecord):
@@ -385,6 +385,7 @@ class ChangeLoop(FrozenRecord):
         "ends",
         "sets",
         "trains",
+        "gives the batch",
         "takes loss",
         "adds penalties",
         "weighs parts",
@@ -394,6 +395,7 @@ class ChangeLoop(FrozenRecord):
     ]
     """clears gradients: before every batch; keeps gradients: zero_grad() does nothing; clips nothing: torch's functions
     for that do nothing; multiplies the loss: what is recorded; trains: every batch in training mode, or in the other;
+    gives the batch: its inputs as they come, in the place of what the function makes of them;
     takes loss: that of the model, which other changes make, in the place of the function's own; adds penalties: those
     that another change gives the model; weighs parts: what each
     backward() of a batch is called on; steps behind parts: behind every backward(); steps once: behind every so many

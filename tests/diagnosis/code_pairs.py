@@ -111,6 +111,57 @@ def mixing_heads(m: Any, f: Any, x: Any) -> Any:
     return m.last(y.transpose(1, 2).reshape(len(x), STEPS, WIDTH))
 
 
+def keras_causal(k: Any, layers: Any, x: Any) -> Any:
+    import numpy as np
+
+    query, key, value = (layers.Dense(WIDTH, name=name)(x) for name in ("query", "key", "value"))
+    scores = k.ops.matmul(query, k.ops.transpose(key, (0, 2, 1))) - 1e9 * np.triu(np.ones((STEPS, STEPS)), 1)
+    return layers.Dense(2, name="last")(k.ops.matmul(k.ops.softmax(scores, -1), value))
+
+
+def causal(mask: Callable[[Any], Any] | None) -> Pair:
+    """Return attention in code whose mask in torch is made of a matrix of True."""
+
+    def code(m: Any, f: Any, x: Any) -> Any:
+        import torch
+
+        scores = (m.query(x) @ m.key(x).transpose(1, 2))[:, None]
+        if mask:
+            hides = mask(torch.ones(STEPS, STEPS, dtype=torch.bool, device=x.device))
+            scores = scores.masked_fill(hides[None, None], -1e9)
+        return m.last(f.softmax(scores, -1)[:, 0] @ m.value(x))
+
+    return Pair(keras_code((STEPS, WIDTH), keras_causal), torch_code(attention, code), (STEPS, WIDTH))
+
+
+def keras_gated(k: Any, layers: Any, x: Any) -> Any:
+    inner, gate = layers.Dense(5, name="inner")(x), layers.Dense(5, activation="sigmoid", name="gate")(x)
+    return layers.Dense(2, name="last")(gate * inner + (1 - gate) * x)
+
+
+def gated(nn: Any) -> dict[str, Any]:
+    return {"inner": nn.Linear(5, 5), "gate": nn.Linear(5, 5), "last": nn.Linear(5, 2)}
+
+
+def keeping(m: Any, f: Any, x: Any) -> Any:
+    """The gate keeps back what it lets through in Keras."""
+    gate = m.gate(x).sigmoid()
+    return m.last((1 - gate) * m.inner(x) + gate * x)
+
+
+def keras_normed(k: Any, layers: Any, x: Any) -> Any:
+    return layers.Dense(2, name="last")(layers.BatchNormalization(epsilon=1e-5, name="norm")(x))
+
+
+def frozen(m: Any, f: Any, x: Any) -> Any:
+    """The forward puts a batch normalisation into evaluation mode, as fine-tuning does."""
+    return m.last(m.norm.eval()(x))
+
+
+def keras_last_step(k: Any, layers: Any, x: Any) -> Any:
+    return layers.Dense(2, name="last")(layers.Dense(4, name="first")(x)[:, -1])
+
+
 def keras_positions(k: Any, layers: Any, x: Any) -> Any:
     import numpy as np
 
@@ -156,6 +207,34 @@ WRONG: dict[str, Fault] = {
     "SCALED_RESIDUAL": fault(
         between(lambda ops, x: x + 0.1 * ops.tanh(x), lambda f, x: x + f.tanh(x)),
         "forward", "call", "Keras multiplies the second of the two values of add (call 1 of it) by 0.1",
+    ),
+    "GATE": fault(
+        Pair(keras_code((5,), keras_gated), torch_code(gated, keeping), (5,)),
+        "forward", "call", "1 - sigmoid where torch computes sigmoid",
+    ),
+    "HIDDEN_DIAGONAL": fault(
+        causal(lambda ones: ones.triu(0)), "forward", "call", "hides every step from itself on one side alone"
+    ),
+    "OTHER_DIRECTION": fault(causal(lambda ones: ones.tril(-1)), "forward", "call", "rows and columns exchanged"),
+    "OPPOSITE_MASK": fault(causal(lambda ones: ones.tril()), "forward", "call", "hides in Keras what it lets through"),
+    "NO_MASK": fault(causal(None), "forward", "call", "a step looks at no later step in Keras, at all steps in torch"),
+    "FROZEN_IN_TORCH": fault(
+        Pair(
+            keras_code((4,), keras_normed),
+            torch_code(lambda nn: {"norm": nn.BatchNorm1d(4), "last": nn.Linear(4, 2)}, frozen),
+            (4,),
+        ),
+        "range", "statistics", "the running statistics of 'norm' stay as they are in torch",
+    ),
+    "LAST_EXAMPLE": fault(
+        Pair(
+            keras_code((3, 5), keras_last_step),
+            torch_code(
+                lambda nn: {"first": nn.Linear(5, 4), "last": nn.Linear(4, 2)}, lambda m, f, x: m.last(m.first(x)[-1])
+            ),
+            (3, 5),
+        ),
+        "data", "sum", "the last step along axis 1 of what 'first' gives",
     ),
     "NORM_IN_FRONT": fault(
         Pair(

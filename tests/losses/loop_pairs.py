@@ -67,7 +67,7 @@ def keras_function(rate: float = 0.1) -> Callable[[Any, Any, Any], None]:
 
 
 def torch_function(
-    rate: float = 0.1, momentum: float = 0.9, smoothing: float = 0.0, last: bool = False
+    rate: float = 0.1, momentum: float = 0.9, smoothing: float = 0.0, last: bool = False, scale: float = 1.0
 ) -> Callable[[Any, Any, Any], None]:
     def train(model: Any, batches: Any, record: Any) -> None:
         import torch
@@ -76,7 +76,7 @@ def torch_function(
         optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=momentum)
         for x, y in batches:
             optimizer.zero_grad()
-            loss = f.cross_entropy(model(x), y, label_smoothing=smoothing)
+            loss = f.cross_entropy(model(x * scale), y, label_smoothing=smoothing)
             loss.backward()
             if not last:
                 record(loss.item())
@@ -128,6 +128,7 @@ HONEST: dict[str, Pair] = {
 }
 WRONG: dict[str, tuple[Pair, str, str]] = {
     "another loss": (pair(keras_compiled, torch_function(smoothing=0.1)), "gradients", "the first loss recorded is"),
+    "other inputs": (pair(keras_compiled, torch_function(scale=1 / 255)), "gradients", "the first loss recorded is"),
     "another factor": (pair(keras_own_step, torch_squares(1.0), target="real"), "gradients", "the first loss recorded"),
     "another rate": (pair(keras_plain, torch_function(0.2), keras_function()), "training", "step 1: "),
     "no momentum": (
@@ -138,6 +139,7 @@ WRONG: dict[str, tuple[Pair, str, str]] = {
     ),
 }  # fmt: skip
 PROVED: dict[str, str] = {
+    "other inputs": "torch's function makes something else of a batch's inputs in front of the model",
     "another factor": "Keras' loss is torch's times 2, and so are its gradients",
     "another rate": "the learning rate is 0.1 in Keras and 0.2 in torch",
     "no momentum": "momentum is 0.9 in Keras and 0 in torch",

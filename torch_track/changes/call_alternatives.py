@@ -42,6 +42,13 @@ OF_TWO = {"add": "sum", "mul": "product", "sub": "difference", "maximum": "maxim
 """Functions of two tensors, by names of twotrack.torch_track.changes.functions.BOTH."""
 BEHIND = ("relu", "gelu", "silu", "tanh", "sigmoid")
 """Activations that often stand behind a sum."""
+OTHER_MASKS = {
+    "opposite mask": "hides in Keras what it lets through in torch, and the other way round",
+    "mask with another diagonal": "hides every step from itself on one side alone, as triu(0) does, unlike triu(1)",
+    "mask of the other direction": "has rows and columns exchanged in Keras: a step looks at earlier ones on one side, "
+    "at later ones on the other",
+}
+"""By names of twotrack.torch_track.changes.functions.MASKS."""
 DEVIATION_EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-12)
 FILLS = (-1e9, -1e4)
 """Numbers that take the place of hidden scores: keras.layers.Softmax has the first."""
@@ -142,13 +149,34 @@ def _of(call: SeenCall, widths: Sequence[int]) -> Iterator[Candidate]:
         yield _replaced(
             call, which, Function(name="identity"), f"torch computes {which}, Keras does not", f"no {which}"
         )
+    yield from _masks(call, which) if call.mask else ()
     yield from _of_two(call, which) if call.takes_two else ()
+    yield from _causal(call, which) if call.function == "softmax" and _is_square(call.shape) else ()
     yield from _scaled_scores(call, which, widths) if call.function == "softmax" else ()
     if call.keeps_shape and call.function.strip("_") in ACTIVATION_CALLS:
         for function in all_activations():
             name = in_words(function)
             told = f"Keras computes {name} where torch computes {which}"
             yield _replaced(call, which, function, told, f"{name} in place of {which}")
+
+
+def _masks(call: SeenCall, which: str) -> Iterator[Candidate]:
+    """Yield the mask that a call is given as hand-written attention gets it wrong."""
+    for name, told in OTHER_MASKS.items():
+        if _is_square(call.mask) or name == "opposite mask":
+            yield _replaced(call, which, Function(name=name), f"the mask of {which} {told}", f"the {name} in {which}")
+
+
+def _is_square(shape: Sequence[int]) -> bool:
+    """Tell whether a shape ends with (steps, steps)."""
+    return len(shape) > 1 and shape[-1] == shape[-2]
+
+
+def _causal(call: SeenCall, which: str) -> Iterator[Candidate]:
+    """Yield scores of later steps that have no share."""
+    by = Function(name="causal_softmax")
+    told = f"a step looks at no later step in Keras, at all steps in torch, in {which}"
+    yield _replaced(call, which, by, told, f"scores of later steps filled with -inf in front of {which}")
 
 
 def _of_two(call: SeenCall, which: str) -> Iterator[Candidate]:

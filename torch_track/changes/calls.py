@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from twotrack.shared.spec.changes import ReplaceCall, SetArgument
-from twotrack.torch_track.changes.functions import compute, compute_both, hidden
+from twotrack.torch_track.changes.functions import MASKS, compute, compute_both, hidden, is_mask, turned_mask
 from twotrack.torch_track.recording import removed
 from twotrack.torch_track.structure import tensors_in
 
@@ -34,6 +35,8 @@ class SeenCall(NamedTuple):
     """It was given two tensors of one rank, and gives one that is as large as the larger."""
     hides: bool = False
     """A mask hides some of the scores that a softmax was given."""
+    mask: tuple[int, ...] = ()
+    """Shape of a mask that it was given; empty for none."""
 
 
 class CallWatcher(TorchFunctionMode):
@@ -75,6 +78,9 @@ class CallWatcher(TorchFunctionMode):
         tensors = tensors_in([*args, *given.values()])
         first = next(iter(tensors), None)
         for change in self._changes.get((name, number), ()):
+            if isinstance(change, ReplaceCall) and change.by.name in MASKS:
+                turned = partial(turned_mask, change.by.name)
+                return function(*map(turned, args), **{key: turned(one) for key, one in given.items()})
             if isinstance(change, ReplaceCall) and change.by.name == "both" and len(tensors) > 1:
                 return compute_both(change.by, *tensors[:2])
             if isinstance(change, ReplaceCall) and first is not None:
@@ -88,7 +94,8 @@ class CallWatcher(TorchFunctionMode):
         is_scored = name == "softmax" and first is not None and first.is_floating_point()
         hides = is_scored and first is not None and bool(hidden(first).any())
         takes_two = _takes_two(tensors, result)
-        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last, takes_two, hides))
+        mask = next((tuple(one.shape) for one in tensors if is_mask(one)), ())
+        self.seen.append(SeenCall(name, number, named, shape, keeps, self._last, takes_two, hides, mask))
         return result
 
 
@@ -143,7 +150,7 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "relu6": (), "hardsigmoid": (), "selu": (), "celu": ("alpha",), "softsign": (), "logsigmoid": (), "exp": (),
     "abs": (), "square": (), "where": (), "threshold": ("threshold", "value"), "minimum": ("other",),
     "maximum": ("other",), "rms_norm": ("normalized_shape", "weight", "eps"), "sqrt": (), "round": (), "floor": (),
-    "detach": (),
+    "detach": (), "masked_fill": ("mask", "value"), "masked_fill_": ("mask", "value"),
     "transpose": ("dim0", "dim1"), "permute": ("dims",), "swapaxes": ("axis0", "axis1"),
     "movedim": ("source", "destination"),
     "add": ("other",),

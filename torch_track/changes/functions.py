@@ -114,6 +114,12 @@ def _scaled_softmax(x: Tensor, factor: float, dim: int) -> Tensor:
     return torch.softmax(x * factor, dim)
 
 
+def _causal_softmax(x: Tensor) -> Tensor:
+    """Let no step look at a later one, of scores (..., steps, steps)."""
+    later = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+    return torch.softmax(x.masked_fill(later, float("-inf")), -1)
+
+
 def _pool(x: Tensor, how: str, size: Sequence[int], strides: Sequence[int], widths: Widths, counts: bool) -> Tensor:
     """Pool over (batch, ..., channels); average pooling counts the padding or not."""
     rank = len(size)
@@ -183,6 +189,7 @@ ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
 WRITTEN_OUT: Mapping[str, Callable[..., Tensor]] = {
     "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
     "hard_sigmoid_of_keras_2": lambda x: torch.clamp(0.2 * x + 0.5, 0.0, 1.0),
+    "1 - sigmoid": lambda x: torch.sigmoid(-x),
 }
 """Activations that neither framework has, and that code writes out."""
 LEAKY_SLOPES = (0.2, 0.3, 0.1, 0.01)
@@ -212,9 +219,39 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "deviation": _deviation,
     "filled_softmax": _filled_softmax,
     "scaled_softmax": _scaled_softmax,
+    "causal_softmax": _causal_softmax,
     "pool": _pool,
     "resize": _resize,
 }
+
+
+MASKS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "opposite mask": torch.logical_not,
+    "mask of the other direction": lambda mask: mask.transpose(-1, -2),
+    "mask with another diagonal": lambda mask: mask ^ torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device),
+}
+"""Of a mask that is True or False; all but the first of one (..., steps, steps)."""
+HIDING = -1e3
+"""From which number on downwards what is added to a score hides it."""
+
+
+def is_mask(given: object) -> bool:
+    """Tell whether an argument is a mask (..., steps): of True and False, or of numbers that hide and of 0."""
+    if not isinstance(given, Tensor) or given.ndim < 2:
+        return False
+    if given.is_floating_point():
+        hides = given <= HIDING
+        return bool(hides.any() and (hides | (given == 0)).all())
+    return given.dtype == torch.bool
+
+
+def turned_mask(name: str, given: Any) -> Any:
+    """Return an argument as it is, or what a name in MASKS makes of it if it is a mask."""
+    if not is_mask(given):
+        return given
+    if given.dtype == torch.bool:
+        return MASKS[name](given)
+    return torch.zeros_like(given).masked_fill(MASKS[name](given <= HIDING), float(given.min()))
 
 
 BOTH: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -32,6 +32,7 @@ class ChangedLoop:
     def __init__(self, model: "TorchModel", changes: Sequence[ChangeLoop], updates: Sequence[SetUpdate]):
         self._model, self._changes, self._own, self._steps = model, changes, model.run_loop, 0
         self._parts, self._updates, self._told = Parts(model, ()), updates, list[LoopUpdates]()
+        self._inputs: Sequence[Tensor] = ()
 
     def __call__(self, loop: TrainingLoop, batches: Iterable[LoopBatch], hear: Hear) -> LoopNotes:
         """Do what TorchModel.run_loop does."""
@@ -79,6 +80,7 @@ class ChangedLoop:
             if mode:
                 freezing.train_mode(self._model.module)
             self._parts.begin(batch.targets)
+            self._inputs = self._model.tensors(batch.inputs)
             yield batch
 
     @contextmanager
@@ -92,6 +94,8 @@ class ChangedLoop:
                     stack.enter_context(patch.object(owner, "zero_grad", lambda *_, **__: None))
             if "clips nothing" in kinds and loop.torch:
                 replace_clipping(stack, loop.torch, lambda *_: lambda *_, **__: None)
+            if "gives the batch" in kinds:
+                stack.callback(self._model.module.register_forward_pre_hook(lambda *_: tuple(self._inputs)).remove)
             self._parts.enter(stack)
             if any(change.what == "trains" and not change.value for change in self._changes):
                 for module in self._model.module.modules():

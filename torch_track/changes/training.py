@@ -151,9 +151,16 @@ class TrainingChanger:
             self._stack.callback(setattr, layer, FROZEN, getattr(layer, FROZEN, False))
             setattr(layer, FROZEN, True)
             return
+        if change.how == "thawed":
+            self._stack.callback(layer.register_forward_pre_hook(self._thaw).remove)
+            return
         before = type(layer)
         self._stack.callback(setattr, layer, "__class__", before)
         layer.__class__ = type(f"Biased{before.__name__}", (BiasedVariance, before), {})
+
+    def _thaw(self, layer: nn.Module, _: object) -> None:
+        """Put a layer into the mode of the whole module, whatever the user's code put it into."""
+        layer.train(self._model.module.training)
 
     def _compute_loss(self, change: ChangeLoss) -> None:
         model, before = self._model, self._model.loss_of

@@ -55,7 +55,7 @@ class LoopLosses:
 
     def propose(self) -> Iterator[Candidate]:
         """Yield the losses that give what Keras recorded of the first batch."""
-        said = self.own.told if self.own else "another loss"
+        said = self.own.told if self.own else "another loss, or that of other targets,"
         for found in self._giving(self._keras):
             yield Candidate(
                 changes=found.changes,

@@ -107,6 +107,14 @@ def mode(is_training: bool) -> Words:
     )
 
 
+def given() -> Words:
+    """Say that torch's function alone changes its inputs."""
+    what = (
+        "torch's function makes something else of a batch's inputs in front of the model, Keras gives them as they come"
+    )
+    return what, "the inputs as they come", "the same made of the inputs in front of the model"
+
+
 def steps(batches: float, torch: LoopNotes) -> Words:
     """Say when Keras' optimizer steps, 0 for behind every part of a batch."""
     line = "zero_grad(), backward() and step() in this order, for each batch"

@@ -131,7 +131,9 @@ class LoopProposals:
         if isclose(own, other, rel_tol=1e-12):
             return
         factor = rounded(other / own) if own else 0.0
-        factors, inside = list(self._factors(factor)), [*self._weighed(), *self._modes(), *self._stepping_inside()]
+        given = _candidate(loop_words.given(), ChangeLoop(what="gives the batch"))
+        inside = [given, *self._weighed(), *self._modes(), *self._stepping_inside()]
+        factors = list(self._factors(factor))
         yield from (one for one in (*factors, *inside) if self._in_training(one) <= LIMIT)
         yield from self._other_losses(own, other)
         if _is_round(factor):

@@ -47,7 +47,7 @@ class PartnerProposals:
         if resetting := list(self._resetting(own)):
             yield reset_in_front(resetting)
         if made is NOTHING and (second := self._side.probe.without_counterpart()):
-            yield _dropped(second)
+            yield dropped(second)
         for kind in ("bias", "beta", "gamma"):
             lacking, surplus = _of_kind(kind, self._keras, own), _of_kind(kind, own, self._keras)
             if lacking:
@@ -94,7 +94,8 @@ def _quoted(names: Sequence[str]) -> str:
     return in_short([repr(name) for name in names])
 
 
-def _dropped(names: Sequence[str]) -> Candidate:
+def dropped(names: Sequence[str]) -> Candidate:
+    """Return that these second biases of torch's are not there in Keras."""
     return Candidate(
         changes=tuple(DropWeight(name=name) for name in names),
         what=f"torch trains {_quoted(names)} beside the first bias, which doubles the step of their sum; Keras has one",

@@ -194,12 +194,13 @@ def _affine(place: Place, torch: np.ndarray, keras: np.ndarray) -> Iterator[Cand
         return
     factor, offset = np.polyfit(torch.ravel(), keras.ravel(), 1)
     if abs(factor) > 0 and agree(factor * torch + offset, keras):
-        told = f"{factor:.9g} x + {offset:.9g}"
+        sign, other, size = ("-", "+", -offset) if offset < 0 else ("+", "-", offset)
+        told = f"{factor:.9g} x {sign} {size:.9g}"
         yield candidate(
             (place.mapped("scale", factor=float(factor)), place.mapped("offset", by=float(offset))),
             f"{place.told} is {told} in Keras, with x what it is in torch",
             f"{told} in its place",
-            f"(x - {offset:.9g}) / {factor:.9g} in its place",
+            f"(x {other} {size:.9g}) / {factor:.9g} in its place",
         )
 
 

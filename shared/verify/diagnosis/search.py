@@ -12,6 +12,7 @@ from twotrack.shared.verify.diagnosis.loops import LoopProposals
 from twotrack.shared.verify.diagnosis.losses import LossProposals
 from twotrack.shared.verify.diagnosis.partners import PartnerProposals
 from twotrack.shared.verify.diagnosis.searching import ENOUGH, Proposals, Search
+from twotrack.shared.verify.diagnosis.shapes import ShapeProposals
 from twotrack.shared.verify.diagnosis.starting import StartProposals
 from twotrack.shared.verify.diagnosis.statistics import TrainingProposals
 from twotrack.shared.verify.diagnosis.updates import AloneProposals
@@ -58,9 +59,17 @@ def _enough(rung: str) -> int:
     return ENOUGH if rung in VALUES else 1
 
 
-LIMITS = {"forward": TOLERANCES["forward"].limit, "range": 1e-9, "pieces": 1e-9, "dropout": 0.0, "parameters": 0.0}
+LIMITS = {
+    "data": TOLERANCES["forward"].limit,
+    "forward": TOLERANCES["forward"].limit,
+    "range": 1e-9,
+    "pieces": 1e-9,
+    "dropout": 0.0,
+    "parameters": 0.0,
+}
 """What may be left of a difference. On extreme values, what rounding may add is judged by the climb that follows."""
 SEARCHES: Mapping[str, Callable[[ObservedSide, SearchRequest], Proposals]] = {
+    "data": ShapeProposals,
     "forward": ValueProposals,
     "range": WideProposals,
     "pieces": PieceProposals,

@@ -1,7 +1,7 @@
 """Tries candidates one by one, then on top of those that take most of a difference away."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import isfinite
+from math import inf, isfinite
 from time import process_time
 from typing import Protocol
 
@@ -16,6 +16,8 @@ DEPTH = 3
 """Changes that are tried together."""
 HALF = 0.5
 """Of the difference, which a candidate must take away for others to be tried on top."""
+PART = 0.01
+"""Of the difference, which a change may leave to be a part of the cause: of hundreds one leaves half by chance."""
 ENOUGH = 4
 """Removing candidates after which a search for a value's cause ends: they are put to the test one by one."""
 
@@ -55,7 +57,7 @@ class Search:
             nearest = sorted(found, key=lambda one: one.after)
             taking = [one for one in nearest if one.after < HALF * self._before][:WIDTH]
             if not number:  # several changes that together leave a rest tell nothing
-                best = next(iter(taking), None)
+                best = next((one for one in taking if one.after <= PART * self._before < inf), None)
             beam = taking or nearest[: WIDTH * (number == 0) * 4]  # of two faults, one alone may change next to nothing
             if not beam or process_time() > self._end:
                 break

@@ -90,7 +90,7 @@ class TrainingProposals(UpdateProposals):
         shares = {one: share for one in paths if (share := self._share(one)) is not None}
         others = [_momentum(shares, self._own(next(iter(shares))))] if shares else []
         yield from [*others, biased, *(together(one, biased) for one in others)]
-        yield frozen(paths)
+        yield from (frozen(paths), thawed(paths))
 
     @cached_property
     def _moving(self) -> list[str]:
@@ -186,5 +186,18 @@ def frozen(paths: list[str]) -> Candidate:
         what=f"the running statistics of {quoted} stay as they are in Keras, and normalise in training too",
         torch_fix=f"eval() for {quoted} in every training step",
         keras_fix=f"trainable=True for {quoted}",
+        entry="frozen_batch_norm",
+    )
+
+
+def thawed(paths: list[str]) -> Candidate:
+    """Return the candidate that these batch normalisations stay as they are in torch alone."""
+    quoted = ", ".join(map(repr, paths))
+    return Candidate(
+        changes=tuple(SetStatistics(path=path, how="thawed") for path in paths),
+        what=f"the running statistics of {quoted} stay as they are in torch, and normalise in training too; in Keras "
+        "they do not",
+        torch_fix=f"no eval() for {quoted} in training",
+        keras_fix=f"trainable=False for {quoted}, or training=False in its call",
         entry="frozen_batch_norm",
     )

@@ -77,14 +77,15 @@ def find_site(torch: Trace, keras: Trace) -> Site:
     before, diverging = "", first_diverging(torch, keras)
     for torch_layer, keras_layer in matched_layers(torch, keras):
         if diverging and keras_layer is diverging[1]:
-            return _at(torch, torch_layer, keras_layer, before)
+            return site_at(torch, torch_layer, keras_layer, before)
         if layer_difference(torch_layer.outputs, keras_layer.outputs) <= LIMIT:
             before = keras_layer.path
     inside = between(torch.layers, before, "")
     return Site(Place("", "outputs"), keras.outputs, inside, frozenset([before, *inside]), before)
 
 
-def _at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: str) -> Site:
+def site_at(torch: Trace, torch_layer: LayerTrace, keras_layer: LayerTrace, before: str) -> Site:
+    """Return the site at a layer: its outputs where what it is given agrees, else what it is given."""
     path = torch_layer.path
     if inputs_difference(torch_layer.inputs, keras_layer.inputs) <= LIMIT:
         own = path.partition("#")[0]

@@ -10,7 +10,7 @@ from twotrack.shared.spec.changes import Function, MapValue, ReplaceCall, Replac
 from twotrack.shared.verify.alignment import IN_TRAINING, Alignment, Difference, Passes, layer_of
 from twotrack.shared.verify.diagnosis.findings import SearchRequest
 from twotrack.shared.verify.diagnosis.relations import Place
-from twotrack.shared.verify.diagnosis.statistics import frozen
+from twotrack.shared.verify.diagnosis.statistics import frozen, thawed
 from twotrack.shared.verify.diagnosis.values import AROUND, Site, ValueProposals, between
 from twotrack.shared.verify.digests import LARGEST, SIZE, SMALLEST, differences
 from twotrack.shared.verify.observation import Observation
@@ -144,11 +144,12 @@ class WideProposals(ValueProposals):
         yield from super().propose(made)
 
     def _frozen(self) -> Iterator[Candidate]:
-        """Yield batch normalisations that are frozen in Keras, where the sides part in training mode."""
+        """Yield batch normalisations that are frozen on one side, where the sides part in training mode."""
         if self._failure is None or not self._failure.name.endswith(IN_TRAINING):
             return
         kept = [name.rpartition(".")[0] for name in self._known.weights if name.endswith(".moving_mean")]
-        yield from (frozen(paths) for paths in [*([path] for path in kept), *([kept] if len(kept) > 1 else [])])
+        for paths in [*([path] for path in kept), *([kept] if len(kept) > 1 else [])]:
+            yield from (frozen(paths), thawed(paths))
 
     def _limits(self) -> Iterator[Candidate]:
         if self._failure is None:
