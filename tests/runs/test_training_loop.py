@@ -47,6 +47,9 @@ class ZeroModel(FakeModel):
     def weights(self) -> dict[str, np.ndarray]:
         return {name: array.copy() for name, array in self._weights.items()}
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: array.shape for name, array in self._weights.items()}
+
     def load_weights(self, canonical: Mapping[str, np.ndarray], only: object = None) -> None:
         self._clock.work("load_weights")
         self._weights = dict(canonical)
